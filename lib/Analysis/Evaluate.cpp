@@ -134,6 +134,11 @@ struct Evaluator {
         .Case([&](layer::GeluTanhOp) { return function(Atom::GeluTanh); })
         .Case([&](layer::SwishOp op) { return swish(op); })
         .Case([&](math::ExpOp) { return function(Atom::Exp); })
+        .Case([&](math::Exp2Op) {
+          return algebra.function(Atom::Exp,
+                                  Expressions::scale(operand(0), M_LN2));
+        })
+        .Case([&](math::LogOp) { return function(Atom::Log); })
         .Case([&](math::ErfOp) { return function(Atom::Erf); })
         .Case([&](math::TanhOp) { return function(Atom::Tanh); })
         .Case([&](math::SqrtOp) { return root(); })

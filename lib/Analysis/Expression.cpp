@@ -146,8 +146,8 @@ Expression Expressions::leaf(Atom::Kind kind, int tensor) {
   return ofAtom(std::move(atom));
 }
 
-Expression Expressions::function(Atom::Kind kind, Expression argument,
-                                 Expression argument2) {
+Expression Expressions::apply(Atom::Kind kind, Expression argument,
+                              Expression argument2) {
   Atom atom;
   atom.kind = kind;
   bool isRow = kind == Atom::RowSum || kind == Atom::RowMax;
@@ -190,6 +190,16 @@ bool Expressions::isSame(const Expression &a, const Expression &b) {
     return x.factors == y.factors &&
            std::abs(x.coefficient - y.coefficient) <= 1e-5 * size;
   });
+}
+
+std::optional<double> Expressions::ratio(const Expression &a,
+                                         const Expression &b) {
+  if (a.terms.empty() || b.terms.empty())
+    return std::nullopt;
+  double found = a.terms[0].coefficient / b.terms[0].coefficient;
+  if (!std::isfinite(found) || !isSame(a, scale(b, found)))
+    return std::nullopt;
+  return found;
 }
 
 bool Expressions::isRowConstant(const Expression &a) const {

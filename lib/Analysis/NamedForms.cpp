@@ -96,15 +96,11 @@ Expressions::matchSwish(const Expression &a, int index) {
     return std::nullopt;
   Expression x = multiply(a, single(index));
   const Expression argument = atoms[*inner].argument;
-  if (x.terms.empty() || argument.terms.size() != x.terms.size())
-    return std::nullopt;
-  double alpha = -argument.terms[0].coefficient / x.terms[0].coefficient;
-  if (std::abs(alpha - 1) < 1e-5)
-    alpha = 1;
+  std::optional<double> factor = ratio(argument, x);
   // No sum is left where each term was divided by it.
-  if (!isSame(scale(x, -alpha), argument) ||
-      !isSame(a, multiply(x, *power(single(index), -1))))
+  if (!factor || !isSame(a, multiply(x, *power(single(index), -1))))
     return std::nullopt;
+  double alpha = std::abs(*factor + 1) < 1e-5 ? 1 : -*factor;
   return Activation{Activation::Swish, x, alpha};
 }
 
@@ -181,33 +177,68 @@ std::optional<Expressions::Norm> Expressions::matchNorm(const Expression &a,
   return std::nullopt;
 }
 
-std::optional<Expressions::Softmax>
-Expressions::matchSoftmax(const Expression &a, int64_t cols) {
-  if (a.terms.size() != 1)
+std::optional<Expressions::Quotient>
+Expressions::matchQuotient(const Expression &a) {
+  if (a.terms.size() != 1 || std::abs(a.terms[0].coefficient - 1) > 1e-5 ||
+      a.terms[0].factors.size() != 2)
     return std::nullopt;
-  for (const Factor &factor : a.terms[0].factors) {
-    const Atom atom = atoms[factor.atom];
-    if (atom.kind != Atom::Exp || factor.power != 1)
+  int exponential = -1, divisor = -1;
+  for (const Factor &factor : a.terms[0].factors)
+    if (atoms[factor.atom].kind == Atom::Exp && factor.power == 1)
+      exponential = factor.atom;
+    else if (factor.power == -1)
+      divisor = factor.atom;
+  if (exponential < 0 || divisor < 0)
+    return std::nullopt;
+  const Atom atom = atoms[divisor];
+  Quotient found{atoms[exponential].argument};
+  Expression sum = function(Atom::RowSum, single(exponential));
+  if (isSame(single(divisor), sum))
+    return found;
+  if (atom.kind == Atom::Sum) {
+    Expression rest = subtract(atom.argument, sum);
+    found.added = rest.constant();
+    return rest.isConstant() ? std::optional(found) : std::nullopt;
+  }
+  if (atom.kind != Atom::Max)
+    return std::nullopt;
+  bool isFirst = isSame(atom.argument, sum);
+  const Expression &other = isFirst ? atom.argument2 : atom.argument;
+  if ((!isFirst && !isSame(atom.argument2, sum)) || !other.isConstant())
+    return std::nullopt;
+  found.least = other.constant();
+  return found;
+}
+
+std::optional<Expressions::Softmax>
+Expressions::matchSoftmax(const Expression &a) {
+  std::optional<Quotient> quotient = matchQuotient(a);
+  if (!quotient || quotient->added != 0 || quotient->least != 0)
+    return std::nullopt;
+  for (const Term &term : quotient->exponent.terms) {
+    Expression logits;
+    logits.terms.push_back(term);
+    if (term.factors.size() != 1 || term.factors[0].power != 1 ||
+        atoms[term.factors[0].atom].kind != Atom::Tensor ||
+        !isSame(quotient->exponent,
+                subtract(logits, function(Atom::RowMax, logits))))
       continue;
-    // scale * x less the maximum of a row.
-    for (const Term &term : atom.argument.terms) {
-      if (term.factors.size() != 1 || term.factors[0].power != 1 ||
-          atoms[term.factors[0].atom].kind != Atom::Tensor)
-        continue;
-      int index = atoms[term.factors[0].atom].tensor;
-      Expression x = tensor(index), scaled = scale(x, term.coefficient);
-      Expression maximum = function(Atom::RowMax, scaled),
-                 scaledMaximum =
-                     scale(function(Atom::RowMax, x), term.coefficient);
-      if (!isSame(atom.argument, subtract(scaled, maximum)) &&
-          !(term.coefficient > 0 &&
-            isSame(atom.argument, subtract(scaled, scaledMaximum))))
-        continue;
-      Expression exponential = function(Atom::Exp, atom.argument);
-      Expression sum = rowSum(exponential, cols);
-      if (isSame(a, multiply(exponential, *power(sum, -1))))
-        return Softmax{index, term.coefficient};
-    }
+    return Softmax{atoms[term.factors[0].atom].tensor, term.coefficient};
   }
   return std::nullopt;
+}
+
+std::optional<Expressions::Multiple>
+Expressions::matchMultiple(const Expression &a, int atom) {
+  if (a.terms.size() != 1 || a.terms[0].factors.size() > 2)
+    return std::nullopt;
+  Multiple found{a.terms[0].coefficient, std::nullopt};
+  bool hasAtom = false;
+  for (const Factor &factor : a.terms[0].factors)
+    if (factor == Factor{atom, 1})
+      hasAtom = true;
+    else
+      found.by = factor;
+  bool isWhole = a.terms[0].factors.size() == (found.by ? 2u : 1u);
+  return hasAtom && isWhole ? std::optional(found) : std::nullopt;
 }

@@ -214,7 +214,7 @@ void RowExpressions::visitElementwise(linalg::LinalgOp op) {
 bool RowExpressions::isWhole(const RowExpression &source) {
   return !source.isPerRow && source.cols > 1 &&
          (algebra.matchNorm(source.value, source.cols) ||
-          algebra.matchSoftmax(source.value, source.cols));
+          algebra.matchSoftmax(source.value));
 }
 
 void RowExpressions::cutWholeOperands(linalg::LinalgOp op) {
@@ -244,9 +244,9 @@ void RowExpressions::cutBeforeReduction(Value operand) {
   SmallVector<int> sources;
   algebra.collectTensors(source.value, sources);
   bool isPlain = true;
-  for (Atom::Kind kind :
-       {Atom::Vector, Atom::Row, Atom::Sum, Atom::Max, Atom::Exp, Atom::Erf,
-        Atom::Tanh, Atom::Root, Atom::Gelu, Atom::GeluTanh, Atom::Silu})
+  for (Atom::Kind kind : {Atom::Vector, Atom::Row, Atom::Sum, Atom::Max,
+                          Atom::Exp, Atom::Log, Atom::Erf, Atom::Tanh,
+                          Atom::Root, Atom::Gelu, Atom::GeluTanh, Atom::Silu})
     isPlain &= !algebra.contains(source.value, kind);
   bool hasRows = algebra.contains(source.value, Atom::RowSum) ||
                  algebra.contains(source.value, Atom::RowMax);

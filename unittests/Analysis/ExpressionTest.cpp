@@ -93,6 +93,8 @@ Matrix computeAtom(const Expressions &x, const Atom &atom, const Data &data) {
     return map(argument(), compute(x, atom.argument2, data), larger);
   case Atom::Exp:
     return map(argument(), [](double v) { return std::exp(v); });
+  case Atom::Log:
+    return map(argument(), [](double v) { return std::log(v); });
   case Atom::Erf:
     return map(argument(), [](double v) { return std::erf(v); });
   case Atom::Tanh:
@@ -209,7 +211,7 @@ private:
   }
 
   Written function(const Written &a) {
-    switch (below(4)) {
+    switch (below(5)) {
     case 0:
       return {x.function(Atom::Erf, a.form),
               map(a.value, [](double v) { return std::erf(v); })};
@@ -218,6 +220,9 @@ private:
               map(a.value, [](double v) { return std::tanh(v); })};
     case 2:
       return {x.function(Atom::RowMax, a.form), alongRows(a.value, larger)};
+    case 3:
+      return {x.function(Atom::Log, a.form),
+              map(a.value, [](double v) { return std::log(v); })};
     default: {
       // Of small numbers, so that nothing overflows.
       Written small{x.function(Atom::Tanh, a.form),
@@ -363,6 +368,83 @@ TEST(ExpressionTest, Identities) {
                                    Expressions::scale(x.g, kCols)));
   EXPECT_FALSE(Expressions::isSame(x.t, x.u));
   EXPECT_FALSE(Expressions::isSame(x.t, x.g));
+}
+
+TEST(ExpressionTest, IdentitiesOfExponentials) {
+  Spelling x;
+  auto expectSame = [](const Expression &a, const Expression &b, int line) {
+    EXPECT_TRUE(Expressions::isSame(a, b)) << "line " << line;
+  };
+  auto log = [&](const Expression &a) { return x.function(Atom::Log, a); };
+  auto plus = [](const Expression &a, const Expression &b) {
+    return Expressions::add(a, b);
+  };
+  Expression one = Expressions::constant(1), e = x.exp(x.t);
+  expectSame(x.over(e, e), one, __LINE__);
+  expectSame(x.exp({}), one, __LINE__);
+  expectSame(log(e), x.t, __LINE__);
+  // Of what is positive: sums of exponentials.
+  Expression sum = x.rowSum(e, kCols);
+  expectSame(x.exp(log(sum)), sum, __LINE__);
+  expectSame(x.exp(Expressions::subtract(x.t, log(sum))), x.over(e, sum),
+             __LINE__);
+  expectSame(log(x.multiply(x.exp(x.u), sum)), plus(x.u, log(sum)), __LINE__);
+  expectSame(log(x.over(e, sum)), plus(x.t, log(*x.power(sum, -1))), __LINE__);
+  // Of a tensor, whose logarithm may have no value, it is another thing.
+  EXPECT_FALSE(Expressions::isSame(x.exp(log(x.t)), x.t));
+  EXPECT_FALSE(
+      Expressions::isSame(log(x.multiply(e, x.u)), plus(x.t, log(x.u))));
+  EXPECT_FALSE(Expressions::isSame(x.exp(plus(x.t, x.u)), plus(e, x.exp(x.u))));
+  // One of two factors may be infinite where the exponential of the sum is not.
+  EXPECT_FALSE(
+      Expressions::isSame(x.exp(plus(x.t, x.u)), x.multiply(e, x.exp(x.u))));
+}
+
+TEST(ExpressionTest, IdentitiesOfRowMaxima) {
+  Spelling x;
+  auto expectSame = [](const Expression &a, const Expression &b, int line) {
+    EXPECT_TRUE(Expressions::isSame(a, b)) << "line " << line;
+  };
+  auto maximum = [&](const Expression &a) {
+    return x.function(Atom::RowMax, a);
+  };
+  Expression sum = x.rowSum(x.u, kCols), three = Expressions::constant(3);
+  expectSame(maximum(Expressions::scale(x.t, 0.25)),
+             Expressions::scale(maximum(x.t), 0.25), __LINE__);
+  expectSame(maximum(Expressions::add(x.t, three)),
+             Expressions::add(maximum(x.t), three), __LINE__);
+  expectSame(maximum(Expressions::add(Expressions::scale(x.t, 2), sum)),
+             Expressions::add(Expressions::scale(maximum(x.t), 2), sum),
+             __LINE__);
+  expectSame(maximum(maximum(x.t)), maximum(x.t), __LINE__);
+  expectSame(maximum(three), three, __LINE__);
+  // A negative factor makes it a minimum; a vector differs along the row.
+  EXPECT_FALSE(Expressions::isSame(maximum(Expressions::scale(x.t, -1)),
+                                   Expressions::scale(maximum(x.t), -1)));
+  EXPECT_FALSE(Expressions::isSame(maximum(Expressions::add(x.t, x.g)),
+                                   Expressions::add(maximum(x.t), x.g)));
+}
+
+TEST(ExpressionTest, RatiosAndMultiples) {
+  Spelling x;
+  Expression a = Expressions::add(x.t, Expressions::scale(x.u, 3));
+  EXPECT_EQ(Expressions::ratio(Expressions::scale(a, -0.5), a), -0.5);
+  EXPECT_FALSE(Expressions::ratio(a, x.t));
+  EXPECT_FALSE(Expressions::ratio(a, {}));
+  EXPECT_FALSE(Expressions::ratio({}, a));
+  int t = *x.t.asAtom();
+  auto scaled = Expressions::matchMultiple(Expressions::scale(x.t, 4), t);
+  ASSERT_TRUE(scaled);
+  EXPECT_EQ(scaled->coefficient, 4);
+  EXPECT_FALSE(scaled->by);
+  auto over = Expressions::matchMultiple(x.over(x.t, x.row(7)), t);
+  ASSERT_TRUE(over && over->by);
+  EXPECT_EQ(x[over->by->atom].tensor, 7);
+  EXPECT_EQ(over->by->power, -1);
+  for (const Expression &other :
+       {a, x.square(x.t), x.u, x.multiply(x.u, x.g),
+        x.multiply(x.multiply(x.t, x.u), x.g), Expressions::constant(2)})
+    EXPECT_FALSE(Expressions::matchMultiple(other, t));
 }
 
 TEST(ExpressionTest, PowersOutsideOfTheForm) {
@@ -566,25 +648,58 @@ TEST(ExpressionTest, Softmaxes) {
   for (double scale : {1.0, 0.125}) {
     Expression logits = Expressions::scale(x.t, scale);
     Expression largest = x.function(Atom::RowMax, logits);
-    auto found = x.matchSoftmax(softmax(logits, largest), kCols);
+    auto found = x.matchSoftmax(softmax(logits, largest));
     ASSERT_TRUE(found);
     EXPECT_EQ(found->tensor, 0);
     EXPECT_DOUBLE_EQ(found->scale, scale);
     // Scaled behind the maximum.
     Expression behind =
         Expressions::scale(x.function(Atom::RowMax, x.t), scale);
-    EXPECT_TRUE(x.matchSoftmax(softmax(logits, behind), kCols));
+    EXPECT_TRUE(x.matchSoftmax(softmax(logits, behind)));
     // Another tensor's maximum; twice the weights.
     EXPECT_FALSE(
-        x.matchSoftmax(softmax(logits, x.function(Atom::RowMax, x.u)), kCols));
+        x.matchSoftmax(softmax(logits, x.function(Atom::RowMax, x.u))));
     EXPECT_FALSE(
-        x.matchSoftmax(Expressions::scale(softmax(logits, largest), 2), kCols));
+        x.matchSoftmax(Expressions::scale(softmax(logits, largest), 2)));
   }
   // A negative scale makes the maximum's place another one.
   Expression negative = Expressions::scale(x.t, -1);
-  EXPECT_FALSE(x.matchSoftmax(
-      softmax(negative, Expressions::scale(x.function(Atom::RowMax, x.t), -1)),
-      kCols));
+  EXPECT_FALSE(x.matchSoftmax(softmax(
+      negative, Expressions::scale(x.function(Atom::RowMax, x.t), -1))));
+}
+
+TEST(ExpressionTest, QuotientsOfExponentials) {
+  Spelling x;
+  Expression shifted =
+      Expressions::subtract(x.t, x.function(Atom::RowMax, x.t));
+  Expression e = x.exp(shifted), sum = x.rowSum(e, kCols);
+  auto expect = [&](const Expression &form, double added, double least,
+                    int line) {
+    auto found = x.matchQuotient(form);
+    ASSERT_TRUE(found) << "line " << line;
+    EXPECT_TRUE(Expressions::isSame(found->exponent, shifted)) << line;
+    EXPECT_EQ(found->added, added) << line;
+    EXPECT_EQ(found->least, least) << line;
+  };
+  auto log = [&](const Expression &a) { return x.function(Atom::Log, a); };
+  expect(x.over(e, sum), 0, 0, __LINE__);
+  expect(x.exp(Expressions::subtract(shifted, log(sum))), 0, 0, __LINE__);
+  expect(x.exp(log(x.over(e, sum))), 0, 0, __LINE__);
+  expect(x.over(e, Expressions::scale(x.mean(e), kCols)), 0, 0, __LINE__);
+  Expression small = Expressions::constant(1e-9);
+  expect(x.over(e, Expressions::add(sum, small)), 1e-9, 0, __LINE__);
+  expect(x.over(e, x.function(Atom::Max, sum, small)), 0, 1e-9, __LINE__);
+  expect(x.over(e, x.function(Atom::Max, small, sum)), 0, 1e-9, __LINE__);
+  // Layers have no name for a limited one.
+  EXPECT_TRUE(x.matchSoftmax(x.over(e, sum)));
+  EXPECT_FALSE(x.matchSoftmax(x.over(e, Expressions::add(sum, small))));
+  EXPECT_FALSE(x.matchSoftmax(x.over(e, x.function(Atom::Max, sum, small))));
+  for (const Expression &other :
+       {e, sum, x.over(x.exp(x.t), sum), x.over(e, x.mean(e)),
+        x.over(e, x.rowSum(x.t, kCols)), x.over(x.t, sum),
+        x.over(e, Expressions::add(sum, x.u)),
+        x.over(e, x.function(Atom::Max, sum, x.u))})
+    EXPECT_FALSE(x.matchQuotient(other));
 }
 
 TEST(ExpressionTest, LargeExpressionsAreSeen) {

@@ -59,6 +59,7 @@ struct Atom {
     RowMax,      ///< over a row
     Max,         ///< of two expressions
     Exp,
+    Log,
     Erf,
     Tanh,
     Root, ///< square root
@@ -85,6 +86,8 @@ public:
   Expression vector(int index) { return leaf(Atom::Vector, index); }
   Expression row(int index) { return leaf(Atom::Row, index); }
   Expression accumulator() { return leaf(Atom::Accumulator, -1); }
+  /// Written by the identities of its kind: of exponentials, logarithms and
+  /// maxima of rows.
   Expression function(Atom::Kind kind, Expression argument,
                       Expression argument2 = {});
 
@@ -107,7 +110,11 @@ public:
 
   /// Equal up to rounding of constants to f32.
   static bool isSame(const Expression &a, const Expression &b);
+  /// c of a = c b, not 0.
+  static std::optional<double> ratio(const Expression &a, const Expression &b);
   bool isRowConstant(const Expression &a) const;
+  /// Above 0, whatever the leaves are.
+  bool isPositive(const Expression &a) const;
   /// Larger than any form with a name, so that what is done with it may take
   /// long.
   bool isTooLarge(const Expression &a) const;
@@ -141,16 +148,34 @@ public:
     bool isCentred; ///< a layer norm; else by the root of the mean square
   };
   std::optional<Norm> matchNorm(const Expression &a, int64_t cols);
-  /// Of `scale` times a tensor.
+  /// exp(exponent) over its sum along the row, to which `added` is added, or
+  /// which is `least` at least.
+  struct Quotient {
+    Expression exponent;
+    double added = 0, least = 0;
+  };
+  std::optional<Quotient> matchQuotient(const Expression &a);
+  /// Of `scale` times a tensor, its maximum subtracted.
   struct Softmax {
     int tensor;
     double scale;
   };
-  std::optional<Softmax> matchSoftmax(const Expression &a, int64_t cols);
+  std::optional<Softmax> matchSoftmax(const Expression &a);
+  /// coefficient * atom * by, where `by` is one atom to a power at most.
+  struct Multiple {
+    double coefficient;
+    std::optional<Factor> by;
+  };
+  static std::optional<Multiple> matchMultiple(const Expression &a, int atom);
 
 private:
   Expression leaf(Atom::Kind kind, int tensor);
   Expression ofAtom(Atom atom);
+  Expression apply(Atom::Kind kind, Expression argument,
+                   Expression argument2 = {});
+  Expression exponential(const Expression &a);
+  Expression logarithm(const Expression &a);
+  Expression rowMaximum(const Expression &a);
   Expression gelu(const Expression &x, const Expression &inner);
   std::optional<Activation> matchGelu(const Expression &a, int atom);
   std::optional<Activation> matchSwish(const Expression &a, int atom);

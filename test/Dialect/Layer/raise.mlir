@@ -129,6 +129,37 @@ func.func @transposed(%x: tensor<8x8xf32>, %r: tensor<8xf32>) -> tensor<8x8xf32>
   return %y : tensor<8x8xf32>
 }
 
+// A softmax by the logarithm of the sum.
+// CHECK-LABEL: func @log_sum_exp(
+// CHECK: linalg.softmax dimension(1)
+// CHECK-NOT: math.exp
+// CHECK: return
+func.func @log_sum_exp(%x: tensor<4x8xf32>, %r: tensor<4xf32>) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%r : tensor<4xf32>) -> tensor<4xf32>
+  %l = linalg.fill ins(%low : f32) outs(%r : tensor<4xf32>) -> tensor<4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%x : tensor<4x8xf32>) outs(%l : tensor<4xf32>) dimensions = [1]
+  %exp = linalg.generic {indexing_maps = [#id, #each, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<4x8xf32>, tensor<4xf32>) outs(%x : tensor<4x8xf32>) {
+  ^bb0(%v: f32, %m: f32, %o: f32):
+    %d = arith.subf %v, %m : f32
+    %p = math.exp %d : f32
+    linalg.yield %p : f32
+  } -> tensor<4x8xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<4x8xf32>) outs(%f : tensor<4xf32>) dimensions = [1]
+  %y = linalg.generic {indexing_maps = [#id, #each, #each, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max, %sum : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) outs(%x : tensor<4x8xf32>) {
+  ^bb0(%v: f32, %m: f32, %s: f32, %o: f32):
+    %g = math.log %s : f32
+    %n = arith.addf %m, %g : f32
+    %d = arith.subf %v, %n : f32
+    %p = math.exp %d : f32
+    linalg.yield %p : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
 // Sums in f16 are no sums in f32: a softmax of f16 keeps its spelling.
 // CHECK-LABEL: func @narrow_softmax(
 // CHECK-NOT: linalg.softmax

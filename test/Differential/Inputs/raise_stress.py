@@ -21,6 +21,7 @@ import numpy as np
 
 from build import Library, compile_module, run
 from raise_case import RaiseCase
+from raise_spellings import SpelledCase
 from raise_twists import TwistedCase
 
 
@@ -31,7 +32,9 @@ def parse():
     parser.add_argument("--only", type=int, help="one program by its number")
     parser.add_argument("--module", type=int, default=50, help="programs of a module")
     parser.add_argument("--fused", type=int, default=10, help="every so many modules by the CPU pipeline too; 0: none")
-    parser.add_argument("--twisted", action="store_true", help="attentions with one thing that is not as it should be")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--twisted", action="store_true", help="attentions with one thing that is not as it should be")
+    kinds.add_argument("--spelled", action="store_true", help="attentions whose softmax is spelled as no exporter does")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--min-raised", type=float, default=0.5, help="the share of programs that must be raised")
     return parser.parse_args()
@@ -106,7 +109,7 @@ def check_module(numbers, seed, is_fused, folder, kind):
 
 def main():
     options = parse()
-    kind = TwistedCase if options.twisted else RaiseCase
+    kind = TwistedCase if options.twisted else SpelledCase if options.spelled else RaiseCase
     numbers = list(range(options.count)) if options.only is None else [options.only]
     if options.only is not None:
         case = kind(np.random.default_rng([options.seed, options.only]), "p%d" % options.only)

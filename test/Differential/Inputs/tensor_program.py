@@ -65,6 +65,7 @@ class Body:
     def binary(self, op, a, b):
         function = {
             "arith.addf": np.add, "arith.subf": np.subtract, "arith.mulf": np.multiply, "arith.divf": np.divide,
+            "math.powf": np.power,
             "arith.maximumf": np.maximum, "arith.addi": np.add, "arith.subi": np.subtract,
             "arith.andi": np.logical_and, "arith.ori": np.logical_or, "arith.xori": np.logical_xor}[op]
         with np.errstate(all="ignore"):

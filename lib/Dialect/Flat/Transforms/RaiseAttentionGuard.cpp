@@ -25,31 +25,6 @@ static constexpr float kInfinity = std::numeric_limits<float>::infinity();
 static constexpr float kLargest = std::numeric_limits<float>::max();
 static constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-bool GuardCheck::isRowConstant(const Term *term) {
-  switch (term->kind) {
-  case Term::Constant:
-  case Term::Scalar:
-  // Reductions are over the row; their results do not run along it.
-  case Term::Max:
-  case Term::Sum:
-  case Term::All:
-  case Term::Any:
-    return true;
-  case Term::Apply:
-    return llvm::all_of(term->operands, [&](const Term *operand) {
-      return isRowConstant(operand);
-    });
-  case Term::Index:
-  case Term::Leaf:
-  case Term::Product:
-    return llvm::none_of(term->dims, [&](const Axes &axes) {
-      return llvm::any_of(
-          axes, [&](Axis axis) { return llvm::is_contained(row, axis); });
-    });
-  }
-  return false;
-}
-
 SmallVector<double> GuardCheck::sample(const Term *part,
                                        ArrayRef<double> constants,
                                        bool withHidden) {
@@ -159,7 +134,9 @@ const Term *GuardCheck::findHarmful() {
   isShifted = form.maximum != nullptr;
   for (const SoftmaxForm::Choice &choice : form.choices)
     if (choice.place == SoftmaxForm::Shift && !keeps(choice)) {
-      if (form.needsShift || !isRowConstant(choice.select->operands[0]))
+      const Term *other = choice.select->operands[choice.keepsTrue ? 2 : 1];
+      if (form.needsShift || other->getFloat() != 0.0 ||
+          !isRowConstant(choice.select->operands[0], row))
         return choice.select;
       isShifted = false;
     }
@@ -189,7 +166,7 @@ bool GuardCheck::forEachCase(
   SmallVector<std::optional<double>> values = run({}, 0, conditions);
   if (conditions.size() > kMaxConditions ||
       !llvm::all_of(conditions,
-                    [&](const Term *term) { return isRowConstant(term); }))
+                    [&](const Term *term) { return isRowConstant(term, row); }))
     return false;
   if (conditions.empty()) {
     visit(values);
@@ -204,13 +181,16 @@ bool GuardCheck::forEachCase(
 }
 
 bool GuardCheck::isSoftmax(const Term *weights, ArrayRef<double> scores) {
+  auto exponential = [&](double score) {
+    return std::exp(form.factor * (score - *llvm::max_element(scores)));
+  };
   double sum = 0;
   for (double score : scores)
-    sum += std::exp(score);
+    sum += exponential(score);
   bool isEqual = true;
   auto compare = [&](ArrayRef<std::optional<double>> values) {
     for (auto [value, score] : llvm::zip(values, scores))
-      isEqual &= value && std::abs(*value - std::exp(score) / sum) <= 1e-6;
+      isEqual &= value && std::abs(*value - exponential(score) / sum) <= 1e-6;
   };
   return forEachCase(weights, scores, compare) && isEqual;
 }
@@ -261,6 +241,11 @@ std::optional<Guard> GuardCheck::classify(const Term *weights) {
   if (unseen == Outcome::Zero && undefined == Outcome::Zero)
     return Guard::Undefined;
   return std::nullopt;
+}
+
+bool GuardCheck::takesLowestAsScore(const Term *weights) {
+  const double lowest = -kLargest;
+  return isSoftmax(weights, {lowest, lowest});
 }
 
 bool GuardCheck::takesLowestAsHidden(const Term *weights) {

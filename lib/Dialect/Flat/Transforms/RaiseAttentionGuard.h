@@ -30,10 +30,10 @@ struct SoftmaxForm {
   };
 
   const Term *score = nullptr;
-  /// Null for linalg.softmax.
-  const Term *exponential = nullptr, *sum = nullptr;
-  /// What is subtracted, and the row maximum within; null if nothing is.
-  const Term *shift = nullptr, *maximum = nullptr;
+  /// The exponentials are of the score times this.
+  double factor = 1;
+  /// The row maximum that is subtracted; null for none, and in linalg.softmax.
+  const Term *maximum = nullptr;
   /// The sum was read in a way that holds only if the maximum is subtracted
   /// wherever it is finite.
   bool needsShift = false;
@@ -58,6 +58,8 @@ public:
   bool isAlwaysShifted() const { return isShifted || !form.maximum; }
   /// What `weights` are in the other rows; nothing if no guard says it.
   std::optional<Guard> classify(const Term *weights);
+  /// Whether a row of nothing but the lowest number is uniform.
+  bool takesLowestAsScore(const Term *weights);
   /// Whether rows of nothing but the lowest number, or of it and minus
   /// infinity, give what rows of minus infinity do.
   bool takesLowestAsHidden(const Term *weights);
@@ -69,8 +71,6 @@ private:
   std::optional<bool> decideRow(const Term *reduction);
   SmallVector<double> sample(const Term *part, ArrayRef<double> constants,
                              bool withHidden);
-  /// True if `term` is the same for all keys of a row.
-  bool isRowConstant(const Term *term);
   Outcome evaluateRow(const Term *weights, ArrayRef<double> scores);
   bool isSoftmax(const Term *weights, ArrayRef<double> scores);
   /// Calls `visit` with an evaluator for each value of the conditions that are

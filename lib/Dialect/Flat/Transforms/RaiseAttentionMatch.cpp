@@ -315,7 +315,7 @@ static std::optional<Match> matchSide(const Contraction &attend, int side,
     return std::nullopt;
   }
   std::optional<Softmax> softmax =
-      matchSoftmax(term, table.resolve(loops[attend.k]), mismatch);
+      matchSoftmax(term, table.resolve(loops[attend.k]), table, mismatch);
   if (!softmax)
     return std::nullopt;
   mismatch.isNear = true;

@@ -6,12 +6,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseAttentionScore.h"
+#include "RaiseAttentionExpression.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::flat;
 using namespace mlir::flat::raise;
+using analysis::Expressions;
 
 bool mlir::flat::raise::hasVeryNegative(const Term *score) {
   bool found = false;
@@ -86,53 +89,29 @@ bool mlir::flat::raise::mayHideMore(const ScorePlan &plan) {
   return found;
 }
 
-/// x and s of x * s or x / s with the scalar s.
-static const Term *matchScale(const Term *term, const Term *logit,
-                              ScorePlan &plan) {
-  bool isProduct = term->isApply("arith.mulf");
-  if (!isProduct && !term->isApply("arith.divf"))
-    return nullptr;
-  for (int i : {0, 1}) {
-    if (term->operands[i] != logit || (!isProduct && i == 1))
-      continue;
-    const Term *other = term->operands[1 - i];
-    if (std::optional<double> value = other->getFloat()) {
-      double factor = isProduct ? *value : 1.0 / *value;
-      if (!std::isfinite(factor * plan.factor))
-        return nullptr;
-      plan.factor *= factor;
-      return logit;
-    }
-    if (other->kind == Term::Scalar && !plan.scale &&
-        isa<FloatType>(other->value.getType())) {
-      plan.scale = other->value;
-      plan.dividesByScale = !isProduct;
-      return logit;
-    }
-  }
-  return nullptr;
-}
-
 namespace {
 
 /// Takes a score apart: from the outside what hides keys and the mask, from
-/// the inside what the logits are multiplied by. What is left is the region's.
+/// the inside what the algebra finds the logits multiplied by. What is left is
+/// the region's.
 class ScorePlanner {
 public:
   /// `mayBeSoft`: whether a window may hide by a number that is only very
   /// negative.
   ScorePlanner(const Match &match, const AxisTable &table, bool mayBeSoft)
-      : match(match), table(table), mayBeSoft(mayBeSoft) {}
+      : match(match), table(table), terms(table, match.keys),
+        mayBeSoft(mayBeSoft) {}
 
   ScorePlan run() {
-    const Term *score = match.softmax.score;
-    while (const Term *inner = score->isApply("arith.addf") ? takeAdded(score)
-                               : score->isApply("arith.select")
-                                   ? takeChoice(score)
-                                   : nullptr)
-      score = inner;
-    plan.body = score;
+    plan.outerFactor = match.softmax.factor;
+    plan.body = match.softmax.score;
+    while (const Term *inner = takeLayer(plan.body))
+      plan.body = inner;
     takeFactors();
+    if (plan.body == plan.logit) {
+      plan.factor *= plan.outerFactor;
+      plan.outerFactor = 1.0;
+    }
     return std::move(plan);
   }
 
@@ -145,10 +124,14 @@ private:
   bool takeMask(const Term *term);
   const Term *takeAdded(const Term *score);
   const Term *takeChoice(const Term *score);
+  const Term *takeLayer(const Term *score);
+  const Term *takeScaledLayer(const Term *score);
+  bool takeFactor(const Term *scaled);
   void takeFactors();
 
   const Match &match;
   const AxisTable &table;
+  TermExpressions terms;
   bool mayBeSoft;
   /// Whether a window was taken that chooses between numbers.
   bool isHidden = false;
@@ -162,7 +145,7 @@ bool ScorePlanner::takeWindow(const Term *term, HidingForm form,
   if (plan.left || plan.right)
     return false;
   std::optional<KeyWindow> found = readWindow(term, form, hidden, match, table);
-  if (!found || (found->isSoft && !mayBeSoft))
+  if (!found || (found->isSoft && (!mayBeSoft || plan.outerFactor != 1.0)))
     return false;
   plan.left = found->left;
   plan.right = found->right;
@@ -183,7 +166,9 @@ bool ScorePlanner::takeBound(const Term *condition) {
 }
 
 bool ScorePlanner::takeMask(const Term *term) {
-  if (plan.mask || !isTensor(term))
+  if (plan.mask || !isTensor(term) ||
+      (plan.outerFactor != 1.0 &&
+       !term->origin.getType().getElementType().isInteger(1)))
     return false;
   plan.mask = term;
   return true;
@@ -227,6 +212,55 @@ const Term *ScorePlanner::takeChoice(const Term *score) {
   return nullptr;
 }
 
+/// The score without its outermost layer, if that hides keys or is the mask;
+/// else null.
+const Term *ScorePlanner::takeLayer(const Term *score) {
+  if (score->isApply("arith.addf"))
+    return takeAdded(score);
+  if (score->isApply("arith.select"))
+    return takeChoice(score);
+  return takeScaledLayer(score);
+}
+
+/// The same of c times such a score, which is then multiplied by c.
+const Term *ScorePlanner::takeScaledLayer(const Term *score) {
+  for (const Term *scaled : score->operands) {
+    if (!scaled->isApply("arith.addf") && !scaled->isApply("arith.select"))
+      continue;
+    std::optional<double> factor =
+        Expressions::ratio(terms.of(score), terms.of(scaled));
+    if (!factor || !(*factor > 0) || !hasLogit(scaled))
+      continue;
+    double before = std::exchange(plan.outerFactor, plan.outerFactor * *factor);
+    if (const Term *inner = takeLayer(scaled))
+      return inner;
+    plan.outerFactor = before;
+  }
+  return nullptr;
+}
+
+/// Whether `scaled` is the product times a constant, times or over a scalar.
+bool ScorePlanner::takeFactor(const Term *scaled) {
+  std::optional<Expressions::Multiple> found = Expressions::matchMultiple(
+      terms.of(scaled), *terms.of(match.product).asAtom());
+  if (!found || !std::isfinite(found->coefficient))
+    return false;
+  Value scale;
+  if (found->by) {
+    const Term *other = terms.leaf(found->by->atom);
+    if (!other || other->kind != Term::Scalar ||
+        !isa<FloatType>(other->value.getType()) ||
+        std::abs(found->by->power) != 1)
+      return false;
+    scale = other->value;
+  }
+  plan.factor = found->coefficient;
+  plan.scale = scale;
+  plan.dividesByScale = found->by && found->by->power < 0;
+  plan.logit = scaled;
+  return true;
+}
+
 /// Factors of every use of the product.
 void ScorePlanner::takeFactors() {
   plan.logit = match.product;
@@ -236,9 +270,8 @@ void ScorePlanner::takeFactors() {
       if (llvm::is_contained(term->operands, plan.logit))
         users.push_back(term);
     });
-    if (users.size() != 1 || !matchScale(users[0], plan.logit, plan))
+    if (users.size() != 1 || !takeFactor(users[0]))
       break;
-    plan.logit = users[0];
   }
 }
 
@@ -423,6 +456,8 @@ LogicalResult mlir::flat::raise::emitScore(
   Value score = emitter.emit(plan.body);
   if (!score)
     return failure();
+  if (plan.outerFactor != 1.0)
+    score = arith::MulFOp::create(b, score, emitter.constant(plan.outerFactor));
   Value query = block->getArgument(3), key = block->getArgument(4);
   bool adds = plan.addsWindow && !operands.leaves.empty();
   auto hide = [&](Value seen, bool byAdding) {

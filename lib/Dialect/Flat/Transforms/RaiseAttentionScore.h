@@ -32,6 +32,9 @@ struct ScorePlan {
   std::optional<KeyBound> bound;
   /// What is left for the region, and what stands for the logit in it.
   const Term *body = nullptr, *logit = nullptr;
+  /// What the whole is multiplied by then, more than 0: of a window and a
+  /// choice between minus infinity and the rest it changes nothing.
+  double outerFactor = 1.0;
 
   bool needsRegion() const { return body != logit || left || right; }
 };

@@ -6,19 +6,21 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseAttentionSoftmax.h"
+#include "RaiseAttentionExpression.h"
 #include "RaiseAttentionGuard.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::flat;
 using namespace mlir::flat::raise;
+using analysis::Atom;
+using analysis::Expression;
+using analysis::Expressions;
 
 std::string mlir::flat::raise::nameOf(Operation *op) {
   return op ? "'" + op->getName().getStringRef().str() + "'"
             : std::string("a block argument");
 }
-
-/// A maximum that starts here does not change with its start.
-static bool isLowest(double value) { return value <= -65504.0; }
 
 static bool holdsExponential(const Term *root) {
   bool found = false;
@@ -29,24 +31,22 @@ static bool holdsExponential(const Term *root) {
   return found;
 }
 
-/// x of 1 / x.
-static const Term *matchReciprocal(const Term *term) {
-  if (term->isApply("arith.divf") && term->operands[0]->getFloat() == 1.0)
-    return term->operands[1];
-  return nullptr;
-}
-
 namespace {
 
 class SoftmaxMatcher {
 public:
-  SoftmaxMatcher(const Term *weights, ArrayRef<Axis> row, Mismatch &mismatch)
-      : weights(weights), row(row), mismatch(mismatch) {}
+  SoftmaxMatcher(const Term *weights, ArrayRef<Axis> row,
+                 const AxisTable &table, Mismatch &mismatch)
+      : weights(weights), row(row), terms(table, row), mismatch(mismatch),
+        whole(terms.of(weights)) {
+    walkTerms(weights, [&](const Term *term) { all.push_back(term); });
+  }
 
   std::optional<Softmax> match() {
     mismatch.isNear = holdsExponential(weights);
-    if (!matchWeights(weights))
+    if (!matchQuotient())
       return std::nullopt;
+    collectParts();
     GuardCheck check(form, row);
     if (const Term *choice = check.findHarmful()) {
       fail("a choice around the softmax may change rows of finite scores",
@@ -60,211 +60,181 @@ public:
            weights);
       return std::nullopt;
     }
-    bool isShifted = form.maximum || !form.exponential;
-    return Softmax{form.score, *guard,
-                   !isShifted && check.takesLowestAsHidden(weights)
-                       ? Softmax::Never
-                   : isShifted && check.isAlwaysShifted() && !isAbsorbed
-                       ? Softmax::Always
-                       : Softmax::Sometimes};
+    return Softmax{form.score, form.factor, *guard, shiftOf(check)};
   }
 
 private:
-  bool fail(StringRef reason, const Term *stop) {
+  bool fail(const Twine &reason, const Term *stop) {
     mismatch.reason = reason.str();
     mismatch.stop = stop->op;
     return false;
   }
 
-  /// What `term` is but for choices of a constant, which are noted.
-  const Term *strip(const Term *term, SoftmaxForm::Place place,
-                    function_ref<bool(double)> isReplacement) {
-    while (term->isApply("arith.select")) {
-      const Term *kept = nullptr;
-      for (int i : {1, 2}) {
-        std::optional<double> other = term->operands[3 - i]->getFloat();
-        if (!kept && other && isReplacement(*other) &&
-            term->operands[i]->kind != Term::Constant) {
-          kept = term->operands[i];
-          form.choices.push_back({term, i == 1, place});
+  /// The first term from the weights on that is `value`; null if none is.
+  const Term *find(const Expression &value) {
+    auto found = llvm::find_if(all, [&](const Term *term) {
+      return Expressions::isSame(terms.of(term), value);
+    });
+    return found == all.end() ? nullptr : *found;
+  }
+
+  bool matchQuotient() {
+    std::optional<Expressions::Quotient> found =
+        terms.algebra.matchQuotient(whole);
+    if (!found)
+      return explain();
+    dividend = terms.algebra.function(Atom::Exp, found->exponent);
+    sum = terms.algebra.function(Atom::RowSum, dividend);
+    if (!findScore(found->exponent))
+      return false;
+    // The largest exponential is 1: neither changes the sum then.
+    form.needsShift = found->added != 0 || found->least != 0;
+    bool isKept = found->added >= 0 && found->added <= 0x1p-25 &&
+                  found->least <= 1 && (form.maximum || !form.needsShift);
+    return isKept ||
+           fail("the divisor is not the sum of a row's exponentials alone",
+                weights);
+  }
+
+  /// The score behind an exponent: what the maximum is of that is subtracted,
+  /// else the exponent itself.
+  bool findScore(const Expression &exponent) {
+    const Term *maximum = nullptr, *bare = nullptr;
+    for (const Term *term : all) {
+      if (term->isApply("linalg.softmax") &&
+          Expressions::isSame(terms.of(term), whole)) {
+        form.score = term->operands[0];
+        isNamed = true;
+        return true;
+      }
+      if (term->kind == Term::Max) {
+        maximum = term;
+        std::optional<double> factor = Expressions::ratio(
+            exponent,
+            Expressions::subtract(terms.of(term->operands[0]), terms.of(term)));
+        if (factor && *factor > 0) {
+          form.score = term->operands[0];
+          form.factor = *factor;
+          form.maximum = term;
+          return true;
         }
       }
-      if (!kept)
-        return term;
-      form.bind(term, place);
-      term = kept;
+      bool isExponential =
+          term->isApply("math.exp") || term->isApply("math.exp2");
+      if (!bare && isExponential &&
+          Expressions::isSame(terms.of(term), dividend))
+        bare = term;
     }
-    return term;
-  }
-  static bool isZero(double value) { return value == 0.0; }
-  static bool isAny(double) { return true; }
-
-  bool matchWeights(const Term *term) {
-    term = strip(term, SoftmaxForm::Weight, isZero);
-    form.bind(term, SoftmaxForm::Weight);
-    if (term->isApply("linalg.softmax")) {
-      form.score = term->operands[0];
-      return true;
-    }
-    if (term->isApply("math.exp"))
-      return matchLogSumExp(term);
-    const Term *divisor = nullptr;
-    if (term->isApply("arith.divf")) {
-      form.exponential = term->operands[0];
-      divisor = term->operands[1];
-    } else if (term->isApply("arith.mulf")) {
-      for (int i : {0, 1})
-        if (const Term *inverted = matchReciprocal(term->operands[i])) {
-          form.exponential = term->operands[1 - i];
-          divisor = inverted;
-        }
-    }
-    if (!divisor)
-      return fail("the weights are no quotient", term);
-    if (!form.exponential->isApply("math.exp"))
-      return fail("the dividend is " + nameOf(form.exponential->op) +
-                      ", expected 'math.exp'",
-                  form.exponential);
-    if (!matchShift(form.exponential->operands[0]) || !matchSum(divisor))
-      return false;
-    if (form.sum->operands[0] != form.exponential)
-      return fail("the divisor does not sum the exponentials that it divides",
-                  form.sum);
-    return true;
-  }
-
-  /// score - maximum, or a score alone.
-  bool matchShift(const Term *shifted) {
-    form.score = shifted;
-    if (!shifted->isApply("arith.subf"))
-      return true;
-    SoftmaxForm before = form;
-    const Term *maximum =
-        strip(shifted->operands[1], SoftmaxForm::Shift, isZero);
-    if (maximum->kind != Term::Max) {
-      // Something else that belongs to the score.
-      form = before;
-      return true;
-    }
-    form.score = shifted->operands[0];
-    form.shift = shifted->operands[1];
-    return checkMaximum(maximum);
-  }
-
-  bool checkMaximum(const Term *maximum) {
-    if (maximum->operands[0] != form.score)
+    if (maximum && terms.algebra.contains(exponent, Atom::RowMax))
       return fail("what is subtracted is not the maximum of what it is "
                   "subtracted from",
                   maximum);
-    std::optional<double> start = maximum->getNumber();
-    if (!start || !isLowest(*start))
-      return fail("the maximum does not start at minus infinity or the lowest "
-                  "number",
-                  maximum);
-    form.maximum = maximum;
-    form.bind(maximum, SoftmaxForm::Shift);
+    if (!bare)
+      return fail("no exponential is of the scores alone", weights);
+    form.score = bare->operands[0];
+    form.factor = bare->isApply("math.exp2") ? M_LN2 : 1;
     return true;
   }
 
-  /// The sum of the exponentials, but for what keeps it from being zero.
-  bool matchSum(const Term *term) {
-    const Term *sum = strip(term, SoftmaxForm::Divisor, isAny);
-    // The largest exponential is 1: neither changes the sum then.
-    if (form.maximum)
-      for (int i : {0, 1}) {
-        if (sum->operands.size() != 2)
-          break;
-        std::optional<double> other = sum->operands[1 - i]->getFloat();
-        bool isLimit =
-            sum->isApply("arith.maximumf") || sum->isApply("arith.maxnumf");
-        if (other && ((isLimit && *other <= 1.0) ||
-                      (sum->isApply("arith.addf") && *other >= 0.0 &&
-                       *other <= 0x1p-25))) {
-          form.bind(sum, SoftmaxForm::Divisor);
-          form.needsShift = true;
-          sum = strip(sum->operands[i], SoftmaxForm::Divisor, isAny);
-          break;
-        }
-      }
-    if (sum->kind != Term::Sum)
-      return fail("the divisor is " + nameOf(sum->op) +
-                      ", expected the sum of a row's exponentials",
-                  sum);
-    form.sum = sum;
-    form.bind(sum, SoftmaxForm::Divisor);
-    return true;
-  }
-
-  /// exp(score - (maximum + log(sum))) or exp((score - maximum) - log(sum)).
-  bool matchLogSumExp(const Term *term) {
-    const Term *difference = term->operands[0];
-    if (!difference->isApply("arith.subf"))
-      return fail("the weights are no quotient", term);
-    const Term *normalizer =
-        strip(difference->operands[1], SoftmaxForm::Shift, isZero);
-    const Term *minuend = difference->operands[0], *logarithm = nullptr,
-               *shift = nullptr;
-    if (normalizer->isApply("math.log")) {
-      logarithm = normalizer;
-    } else if (normalizer->isApply("arith.addf")) {
-      for (int i : {0, 1})
-        if (normalizer->operands[i]->isApply("math.log")) {
-          logarithm = normalizer->operands[i];
-          shift = normalizer->operands[1 - i];
-        }
+  /// What conditions may ask about, and choices, from the weights to the score.
+  void collectParts() {
+    DenseSet<const Term *> seen{form.score};
+    SmallVector<const Term *> worklist{weights};
+    while (!worklist.empty()) {
+      const Term *term = worklist.pop_back_val();
+      if (!seen.insert(term).second)
+        continue;
+      std::optional<SoftmaxForm::Place> place = placeOf(term);
+      if (place)
+        form.bind(term, *place);
+      if (unsigned kept = terms.keptOperand(term))
+        form.choices.push_back(
+            {term, kept == 1, place.value_or(SoftmaxForm::Weight)});
+      llvm::append_range(worklist, term->operands);
     }
-    if (!logarithm)
-      return fail("the weights are no quotient", term);
-    form.bind(normalizer, SoftmaxForm::Shift);
-    // The sum says what the score and its shift are.
-    const Term *sum = logarithm->operands[0];
-    const Term *exponential = findSum(sum);
-    if (!exponential || !exponential->isApply("math.exp"))
-      return fail("what is subtracted is no logarithm of a sum of exponentials",
-                  logarithm);
-    form.exponential = exponential;
-    // Beside the lowest number a logarithm is lost.
-    isAbsorbed = shift != nullptr;
-    if (!matchShift(exponential->operands[0]) || !matchSum(sum))
-      return false;
-    const Term *expected =
-        shift || !form.shift ? form.score : exponential->operands[0];
-    if (minuend != expected || (shift && shift != form.shift) ||
-        form.sum->operands[0] != exponential)
-      return fail("what is subtracted is not the logarithm of the sum of the "
-                  "same exponentials",
-                  logarithm);
-    return true;
   }
 
-  static const Term *findSum(const Term *root) {
-    const Term *found = nullptr;
-    while (root->isApply("arith.select") || root->isApply("arith.addf") ||
-           root->isApply("arith.maximumf")) {
-      const Term *next = nullptr;
-      for (const Term *operand : root->operands)
-        if (operand->kind == Term::Sum || operand->kind == Term::Apply)
-          next = operand;
-      if (!next)
-        return nullptr;
-      root = next;
-    }
-    if (root->kind == Term::Sum)
-      found = root->operands[0];
-    return found;
+  std::optional<SoftmaxForm::Place> placeOf(const Term *term) {
+    if (term->kind == Term::Constant)
+      return std::nullopt;
+    Expression value = terms.of(term);
+    if (Expressions::isSame(value, whole))
+      return SoftmaxForm::Weight;
+    if (!terms.algebra.isRowConstant(value))
+      return std::nullopt;
+    // The sum, and what the quotient has below: it or its limit.
+    std::optional<Expression> inverse = terms.algebra.power(value, -1);
+    if (Expressions::isSame(value, sum) ||
+        (inverse && Expressions::isSame(
+                        terms.algebra.multiply(dividend, *inverse), whole)))
+      return SoftmaxForm::Divisor;
+    bool isShift = llvm::any_of(value.terms, [&](const analysis::Term &part) {
+      return llvm::any_of(part.factors, [&](const analysis::Factor &factor) {
+        Atom::Kind kind = terms.algebra[factor.atom].kind;
+        return kind == Atom::RowMax || kind == Atom::Log;
+      });
+    });
+    return isShift ? std::optional(SoftmaxForm::Shift) : std::nullopt;
+  }
+
+  Softmax::Shift shiftOf(GuardCheck &check) {
+    bool isShifted = form.maximum || isNamed;
+    if (!isShifted)
+      return check.takesLowestAsHidden(weights) ? Softmax::Never
+                                                : Softmax::Sometimes;
+    // Twice the lowest number is none; beside it, a logarithm is lost.
+    return check.isAlwaysShifted() && form.factor <= 1 &&
+                   check.takesLowestAsScore(weights)
+               ? Softmax::Always
+               : Softmax::Sometimes;
+  }
+
+  /// Why the weights are no quotient of exponentials and their sum.
+  bool explain() {
+    const Term *quotient = weights;
+    while (unsigned kept = terms.keptOperand(quotient))
+      quotient = quotient->operands[kept];
+    std::optional<Expression> divisor;
+    if (!whole.terms.empty())
+      for (const analysis::Factor &factor : whole.terms[0].factors)
+        if (factor.power == -1)
+          divisor = Expressions::single(factor.atom);
+    if (!divisor)
+      return fail("the weights are no quotient", quotient);
+    Expression rest = terms.algebra.multiply(whole, *divisor);
+    const Term *above = find(rest), *below = find(*divisor);
+    std::optional<int> atom = rest.asAtom();
+    if (!atom || terms.algebra[*atom].kind != Atom::Exp)
+      return above ? fail("the dividend is " + nameOf(above->op) +
+                              ", expected 'math.exp'",
+                          above)
+                   : fail("the weights are no quotient", quotient);
+    if (!below)
+      return fail("the weights are no quotient", quotient);
+    if (below->kind == Term::Sum)
+      return fail("the divisor does not sum the exponentials that it divides",
+                  below);
+    return fail("the divisor is " + nameOf(below->op) +
+                    ", expected the sum of a row's exponentials",
+                below);
   }
 
   const Term *weights;
   ArrayRef<Axis> row;
+  TermExpressions terms;
   Mismatch &mismatch;
+  /// The weights in normal form, their exponential, and its sum.
+  Expression whole, dividend, sum;
+  SmallVector<const Term *> all;
   SoftmaxForm form;
-  bool isAbsorbed = false;
+  bool isNamed = false; ///< linalg.softmax
 };
 
 } // namespace
 
 std::optional<Softmax> mlir::flat::raise::matchSoftmax(const Term *weights,
                                                        ArrayRef<Axis> row,
+                                                       const AxisTable &table,
                                                        Mismatch &mismatch) {
-  return SoftmaxMatcher(weights, row, mismatch).match();
+  return SoftmaxMatcher(weights, row, table, mismatch).match();
 }

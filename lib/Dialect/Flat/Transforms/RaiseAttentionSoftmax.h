@@ -26,8 +26,9 @@ struct Mismatch {
 std::string nameOf(Operation *op);
 
 struct Softmax {
-  /// The score of a key.
+  /// The score of a key, and what it is multiplied by: more than 0.
   const Term *score = nullptr;
+  double factor = 1;
   /// Which rows give zeros where IEEE arithmetic gives NaN.
   Guard guard = Guard::None;
   /// Whether the maximum is subtracted, so that a row of nothing but the lowest
@@ -36,15 +37,15 @@ struct Softmax {
   enum Shift { Always, Sometimes, Never } shift = Always;
 };
 
-/// Reads `weights`, elements of a row along the axes `row`, as a softmax:
-/// exp(s - max) over its row sum, exp(s - log-sum-exp), `linalg.softmax`, each
-/// with the choices that keep NaN out.
+/// Reads `weights`, elements of a row along the axes `row`, as a softmax: what
+/// is exp(s) over its row sum to the algebra of scalars however it is spelled,
+/// and `linalg.softmax`, each with the choices that keep NaN out.
 ///
 /// The form is recognised without the guards. Of each guard it is then shown
 /// that it changes no row whose scores are neither NaN nor plus infinity, one
 /// of them finite; and what the whole gives in the other rows is computed.
 std::optional<Softmax> matchSoftmax(const Term *weights, ArrayRef<Axis> row,
-                                    Mismatch &mismatch);
+                                    const AxisTable &table, Mismatch &mismatch);
 
 } // namespace mlir::flat::raise
 

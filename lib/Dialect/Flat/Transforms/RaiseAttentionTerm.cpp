@@ -52,6 +52,31 @@ bool mlir::flat::raise::contains(const Term *root, const Term *term) {
   return found;
 }
 
+bool mlir::flat::raise::isRowConstant(const Term *term, ArrayRef<Axis> row) {
+  switch (term->kind) {
+  case Term::Constant:
+  case Term::Scalar:
+  // Reductions are over the row; their results do not run along it.
+  case Term::Max:
+  case Term::Sum:
+  case Term::All:
+  case Term::Any:
+    return true;
+  case Term::Apply:
+    return llvm::all_of(term->operands, [&](const Term *operand) {
+      return isRowConstant(operand, row);
+    });
+  case Term::Index:
+  case Term::Leaf:
+  case Term::Product:
+    return llvm::none_of(term->dims, [&](const Axes &axes) {
+      return llvm::any_of(
+          axes, [&](Axis axis) { return llvm::is_contained(row, axis); });
+    });
+  }
+  return false;
+}
+
 //===----------------------------------------------------------------------===//
 // Nodes
 //===----------------------------------------------------------------------===//

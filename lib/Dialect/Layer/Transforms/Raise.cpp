@@ -76,7 +76,7 @@ private:
     if (!known.isPerRow && known.cols > 1) {
       if (auto norm = rows.algebra.matchNorm(known.made, known.cols))
         named = emitNorm(builder, op, *norm);
-      else if (auto softmax = rows.algebra.matchSoftmax(known.made, known.cols))
+      else if (auto softmax = rows.algebra.matchSoftmax(known.made))
         named = emitSoftmax(builder, op, *softmax);
     }
     if (!named)

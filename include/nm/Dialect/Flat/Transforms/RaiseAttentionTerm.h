@@ -95,6 +95,8 @@ private:
   std::map<Key, const Term *> evaluated;
 };
 
+/// True if `term` is the same for all keys of a row, which lie along `row`.
+bool isRowConstant(const Term *term, ArrayRef<Axis> row);
 /// True if `term` occurs in `root`.
 bool contains(const Term *root, const Term *term);
 /// Calls `visit` once for each node.

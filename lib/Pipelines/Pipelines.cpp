@@ -142,6 +142,7 @@ static void bufferize(OpPassManager &pm) {
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.nest<func::FuncOp>().addPass(createNormalizeSlices());
+  pm.nest<func::FuncOp>().addPass(createCloseLoops());
   // Before each analysis of aliases, whose time grows with the size of the
   // sets.
   pm.nest<func::FuncOp>().addPass(createSplitDestinations());

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PlacedName.h"
 #include "SizeConstraints.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Transforms/Passes.h"
-#include "llvm/Support/Path.h"
 
 namespace mlir::nm {
 #define GEN_PASS_DEF_CHECKSIZES
@@ -19,18 +19,6 @@ namespace mlir::nm {
 
 using namespace mlir;
 using namespace mlir::nm;
-
-/// "'linalg.generic' (model.mlir:7:8)".
-static std::string nameOf(Operation *op) {
-  std::string text = "'" + op->getName().getStringRef().str() + "'";
-  if (auto loc = op->getLoc()->findInstanceOf<FileLineColLoc>()) {
-    text += " (";
-    text += llvm::sys::path::filename(loc.getFilename().getValue());
-    text += ":" + std::to_string(loc.getLine()) + ":" +
-            std::to_string(loc.getColumn()) + ")";
-  }
-  return text;
-}
 
 namespace {
 
@@ -92,7 +80,7 @@ private:
       return;
     require(a, b, arith::CmpIPredicate::eq,
             sizes.describe(a) + " is {0} and " + sizes.describe(b) +
-                " is {1}, but they must be equal for " + nameOf(current));
+                " is {1}, but they must be equal for " + placedName(current));
     sizes.learnEqual(a, b);
   }
 
@@ -124,7 +112,7 @@ private:
     emit(builder, holds,
          sizes.describe(a) + " is {0} and " + sizes.describe(b) +
              " is {1}, but the first must be a multiple of the second for " +
-             nameOf(current),
+             placedName(current),
          {left, right});
   }
 
@@ -138,7 +126,7 @@ private:
     std::string cache = cacheWrittenBy(current);
     require(a, b, arith::CmpIPredicate::sle,
             cache.empty()
-                ? nameOf(current) + " " + what.str() + ": " +
+                ? placedName(current) + " " + what.str() + ": " +
                       sizes.describe(a) + " is {0}, and the most is {1}, " +
                       sizes.describe(b)
                 : cache + " needs {0}, and its memory has room for {1}; give "
@@ -205,7 +193,7 @@ private:
     Value fits = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE,
                                        product, most);
     emit(builder, fits,
-         nameOf(current) + " makes a tensor of " + text +
+         placedName(current) + " makes a tensor of " + text +
              " elements, more than memory can hold",
          values);
   }
@@ -259,7 +247,7 @@ private:
           continue;
         Value size = sizes.materialize(builder, op.getLoc(), bound);
         emit(builder, checked->first,
-             nameOf(extract) + " reads index {0} of dimension " +
+             placedName(extract) + " reads index {0} of dimension " +
                  std::to_string(dim) + ", expected 0 to below {1}",
              {checked->second, size});
       }

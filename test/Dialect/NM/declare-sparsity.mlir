@@ -6,6 +6,8 @@
 // RUN: nm-opt %s --nm-declare-sparsity="params=%t.safetensors mask-policy=require" | FileCheck %s --check-prefix=REQUIRE
 // RUN: nm-opt %s --nm-declare-sparsity="params=%t.safetensors mask-suffixes=_kept mask-bit-order=msb" | FileCheck %s --check-prefix=PACKED
 // RUN: nm-opt %s --nm-declare-sparsity="params=%t.safetensors pattern=2:4 mask-policy=derive" | FileCheck %s --check-prefix=DERIVE
+// RUN: nm-opt %s --nm-declare-sparsity="params=%t.safetensors pattern=2:4 mask-policy=derive" --remarks-filter=nm-declare-sparsity \
+// RUN:   -o /dev/null 2>&1 | FileCheck %s --check-prefix=LEFT
 // RUN: nm-opt %s --nm-declare-sparsity | FileCheck %s --check-prefix=UNBOUND
 
 // CHECK-LABEL: func.func @params
@@ -47,9 +49,19 @@ func.func @params(%x: tensor<3x8xf32>, %y: tensor<3x16xf32>) -> (tensor<3x16xf32
   // A table of rows is no weight.
   // DERIVE: nm.param "dense.weight" : tensor<8x16xf32>
   // REMARK: [Missed] sparsity-not-declared
+  // LEFT: [Missed] sparsity-not-declared
+  // LEFT-SAME: it is an embedding
   %table = nm.param "dense.weight" : tensor<8x16xf32>
   %c0 = arith.constant 0 : index
   %row = tensor.extract_slice %table[%c0, 0] [1, 16] [1, 1] : tensor<8x16xf32> to tensor<1x16xf32>
+
+  // Nor are biases of which each gate of a layer has a part, and they are no table of rows.
+  // DERIVE: nm.param "dense.weight" : tensor<8x16xf32>
+  // REMARK: [Missed] sparsity-not-declared
+  // LEFT: [Missed] sparsity-not-declared
+  // LEFT-SAME: only parts of it are read, which stay dense
+  %biases = nm.param "dense.weight" : tensor<8x16xf32>
+  %gate = tensor.extract_slice %biases[0, 4] [8, 4] [1, 1] : tensor<8x16xf32> to tensor<8x4xf32>
 
   // The mask decides, not the values.
   // CHECK: nm.param "masked.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>

@@ -276,7 +276,7 @@ private:
   std::optional<Found> quantizable(ParamOp op, const rt::Weight &weight) {
     auto axes = contractions.lookup(op);
     if (!bits.isAsked() || op.getResult().getType().getRank() != 2 ||
-        isLookupTable(op) || weight.mask || axes.size() != 1)
+        isReadInParts(op) || weight.mask || axes.size() != 1)
       return std::nullopt;
     Found found;
     found.pattern = {*axes.begin(), 1, 1};
@@ -469,21 +469,25 @@ private:
     return std::optional(found);
   }
 
-  /// Says of a table whose rows are looked up that a pattern for all weights
-  /// leaves it; false if it is none or no such pattern is asked for.
-  bool isLeftTable(ParamOp op) {
-    if (!isLookupTable(op))
+  /// Says of what is read in parts that a pattern for all weights leaves it;
+  /// false if it is read whole or no such pattern is asked for.
+  bool isLeftInParts(ParamOp op) {
+    if (!isReadInParts(op))
       return false;
+    bool isTable = isLookupTable(op);
     for (const SparsityRule &rule : rules.all()) {
       if (!rule.key.empty() || rule.m == 0)
         continue;
       if (contractions.lookup(op).empty())
-        missed(op) << remark::reason("it is an embedding");
+        missed(op) << remark::reason(
+            isTable ? "it is an embedding"
+                    : "only parts of it are read, which stay dense");
       else
         missed(op) << remark::reason(
-            "it is an embedding as well as an operand of products, which "
+            "it is {2} as well as an operand of products, which "
             "pattern '{0}' leaves; '{1}={0}' prunes it in both",
-            rule.text, rt::shownKey(op.getKey()));
+            rule.text, rt::shownKey(op.getKey()),
+            isTable ? "an embedding" : "read in parts");
       return true;
     }
     return false;
@@ -513,7 +517,7 @@ private:
       return std::optional(found);
     }
     best = report->best();
-    if ((!best || !best->sparse()) && isLeftTable(op))
+    if ((!best || !best->sparse()) && isLeftInParts(op))
       return none;
     if (!best || !best->sparse()) {
       missed(op) << remark::reason("no N:M below dense holds in its {0}, "

@@ -18,11 +18,24 @@ using namespace mlir;
 using namespace mlir::nm;
 namespace rt = ::nm::rt;
 
+/// Whether all of each row is in the slice, of some rows.
+static bool takesRows(tensor::ExtractSliceOp slice) {
+  ArrayRef<int64_t> shape = slice.getSourceType().getShape();
+  return !shape.empty() &&
+         slice.getStaticSizes().drop_front() == shape.drop_front();
+}
+
 bool mlir::nm::isLookupTable(ParamOp op) {
   return llvm::any_of(op->getUsers(), [](Operation *user) {
-    return isa<layer::EmbeddingOp, tensor::ExtractOp, tensor::ExtractSliceOp,
-               tensor::GatherOp>(user);
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    return isa<layer::EmbeddingOp, tensor::ExtractOp, tensor::GatherOp>(user) ||
+           (slice && takesRows(slice));
   });
+}
+
+bool mlir::nm::isReadInParts(ParamOp op) {
+  return isLookupTable(op) ||
+         llvm::any_of(op->getUsers(), llvm::IsaPred<tensor::ExtractSliceOp>);
 }
 
 static FailureOr<SparsityRule> readRule(StringRef text, OptionError error) {
@@ -58,7 +71,7 @@ LogicalResult SparsityRules::read(ArrayRef<std::string> texts,
 const SparsityRule *SparsityRules::find(ParamOp op) const {
   int64_t rank = op.getResult().getType().getRank();
   for (const SparsityRule &rule : rules)
-    if (rule.key.empty() ? rank == 2 && !isLookupTable(op)
+    if (rule.key.empty() ? rank == 2 && !isReadInParts(op)
                          : rt::matchesName(rule.key, rt::shownKey(op.getKey())))
       return &rule;
   return nullptr;

@@ -26,6 +26,9 @@ struct SparsityRule {
 
 /// Rows are looked up: an embedding, which products may read as well.
 bool isLookupTable(ParamOp op);
+/// Parts of it are read: rows that are looked up, or those of a bias that each
+/// gate of a layer has.
+bool isReadInParts(ParamOp op);
 
 /// In the order in which they count: the first that names a parameter.
 class SparsityRules {

@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Support/Manual.h"
+#include "Spelling.h"
 #include <algorithm>
 
 namespace nm::support {
@@ -67,15 +67,7 @@ std::string italic(const std::string &text) {
 }
 
 std::string spelling(const Manual::Entry &entry) {
-  std::string text;
-  for (const std::string &name : entry.names)
-    text += (text.empty() ? "" : ", ") + bold(name);
-  if (text.empty() || entry.value.empty())
-    return text.empty() ? italic(entry.value) : text;
-  if (entry.valueOptional)
-    return text + "[=" + italic(entry.value) + "]";
-  return text + (entry.names.back().size() == 2 ? " " : "=") +
-         italic(entry.value);
+  return spelling(entry, bold, italic);
 }
 
 std::string entries(const std::vector<Manual::Entry> &list) {

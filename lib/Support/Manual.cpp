@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Support/Manual.h"
+#include "Spelling.h"
 #include <sstream>
 
 namespace nm::support {
@@ -51,17 +51,10 @@ std::string row(const std::string &left, const std::string &help) {
   return line + wrapped(help, kIndent);
 }
 
-/// "-o, --output=<file>".
 std::string spelling(const Manual::Entry &entry) {
-  std::string text;
-  for (const std::string &name : entry.names)
-    text += (text.empty() ? "" : ", ") + name;
-  if (text.empty() || entry.value.empty())
-    return text.empty() ? "<" + entry.value + ">" : text;
-  std::string value = "<" + entry.value + ">";
-  if (entry.valueOptional)
-    return text + "[=" + value + "]";
-  return text + (entry.names.back().size() == 2 ? " " : "=") + value;
+  return spelling(
+      entry, [](const std::string &name) { return name; },
+      [](const std::string &value) { return "<" + value + ">"; });
 }
 
 std::string rows(const std::vector<Manual::Entry> &entries) {

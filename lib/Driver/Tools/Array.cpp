@@ -14,6 +14,7 @@
 
 using namespace mlir::nm::driver;
 using ::nm::array::Operand;
+using ::nm::machine::Stationarity;
 
 tools::ArrayCommand::ArrayCommand()
     : line("nm-sim array",
@@ -34,6 +35,11 @@ tools::ArrayCommand::ArrayCommand()
                        {{"f16", Operand::F16, ""},
                         {"bf16", Operand::BF16, ""},
                         {"f32", Operand::F32, ""}});
+  line.choice<std::optional<Stationarity>>(
+      "stationary", stationary,
+      "what stays in place; by default the first that the device has",
+      {{"output", Stationarity::Output, "sums"},
+       {"weight", Stationarity::Weight, "weights"}});
   line.number("segments", segments, 1, 65536, "n",
               "products side by side, each with its own lhs; a power of two");
   line.text("output", output, "file",
@@ -45,7 +51,7 @@ llvm::Error tools::ArrayCommand::run() {
   if (target.empty())
     return makeError("no accelerator; expected --target=<accelerator>");
   if (part == Part::Constraints)
-    for (const char *name : {"type", "segments"})
+    for (const char *name : {"type", "segments", "stationary"})
       if (line.given(name))
         return makeError("--{0} has no effect on constraints; expected it with "
                          "--emit=verilog or --emit=datasheet",
@@ -61,7 +67,7 @@ llvm::Error tools::ArrayCommand::run() {
   auto device = ::nm::machine::findDevice(target);
   if (!device)
     return toError(device.error());
-  auto core = ::nm::array::coreOf(*device, operand, segments);
+  auto core = ::nm::array::coreOf(*device, operand, segments, stationary);
   if (!core)
     return toError(core.error());
   return toError(::nm::support::writeFile(

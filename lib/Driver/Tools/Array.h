@@ -28,6 +28,7 @@ private:
   std::string target, output = "-";
   Part part = Part::Verilog;
   ::nm::array::Operand operand = ::nm::array::Operand::F16;
+  std::optional<::nm::machine::Stationarity> stationary;
   int64_t segments = 1;
 };
 

@@ -21,11 +21,11 @@ using support::Result;
 
 namespace {
 
-/// The number behind `parameter int NAME =` of the top module becomes the
-/// value.
+/// The number behind `parameter int NAME =` of the top module, the last one,
+/// becomes the value.
 void setDefault(std::string &text, const std::string &name, int64_t value) {
   std::string head = "parameter int " + name + " = ";
-  size_t at = text.find(head, text.find("\nmodule nm_array #("));
+  size_t at = text.find(head, text.rfind("\nmodule "));
   if (at == std::string::npos)
     return;
   at += head.size();
@@ -43,6 +43,13 @@ int64_t drainOf(const Device &device) {
          (static_cast<double>(drain) > most || device.array.rows % drain != 0))
     --drain;
   return drain;
+}
+
+/// Rows of sums that a scratchpad has room for: no product of a program has
+/// more.
+int64_t sumsOf(const Device &device) {
+  int64_t rows = device.scratchpad.bytes / (4 * device.array.cols);
+  return std::max(rows, device.array.rows);
 }
 
 /// Sizes of products are no larger than the scratchpad has elements.
@@ -69,16 +76,22 @@ int64_t manBits(Operand operand) {
   return operand == Operand::F16 ? 10 : operand == Operand::BF16 ? 7 : 23;
 }
 
-Result<Core> coreOf(const Device &device, Operand operand, int64_t segments) {
+Result<Core> coreOf(const Device &device, Operand operand, int64_t segments,
+                    std::optional<Stationarity> stationary) {
   std::string name = support::quote(device.name);
   if (device.kind != machine::DeviceKind::Accelerator)
     return makeError(Errc::Argument, "found the processor ", name,
                      ", expected an accelerator");
   const machine::ArrayUnit &array = device.array;
-  if (!array.supports(Stationarity::Output))
-    return makeError(Errc::Unsupported, "the array of ", name,
-                     " holds no outputs, expected \"output\" among its "
-                     "stationarities: sums stay in place in the generated one");
+  Stationarity held = stationary ? *stationary
+                      : array.supports(Stationarity::Output)
+                          ? Stationarity::Output
+                          : Stationarity::Weight;
+  if (!array.supports(held))
+    return makeError(Errc::Unsupported, "the array of ", name, " holds no ",
+                     held == Stationarity::Output ? "outputs" : "weights",
+                     ", expected ", stationary ? "" : "\"output\" or ", "\"",
+                     toString(held), "\" among its stationarities");
   if (array.indexDecodesPerCycle > 0 && array.indexDecodesPerCycle < array.cols)
     return makeError(Errc::Unsupported, "the decoder of ", name, " expands ",
                      array.indexDecodesPerCycle,
@@ -95,6 +108,7 @@ Result<Core> coreOf(const Device &device, Operand operand, int64_t segments) {
   Core core;
   core.device = device.name;
   core.patterns = array.sparsePatterns;
+  core.stationary = held;
   core.operand = operand;
   core.rows = array.rows;
   core.cols = array.cols;
@@ -102,9 +116,9 @@ Result<Core> coreOf(const Device &device, Operand operand, int64_t segments) {
     core.group = std::max(core.group, pattern.m);
   core.segments = segments;
   core.latency = array.fillCycles;
-  core.setup =
-      (array.stepOverhead[static_cast<int>(Stationarity::Output)] + 1) / 2;
+  core.setup = (array.stepOverhead[static_cast<int>(held)] + 1) / 2;
   core.drain = drainOf(device);
+  core.sums = sumsOf(device);
   core.dimBits = dimBitsOf(device);
   core.hertz = device.frequencyHz;
   core.doesSoftmax = array.doesSoftmax();
@@ -120,12 +134,15 @@ std::vector<std::pair<std::string, int64_t>> parametersOf(const Core &core) {
           {"SEGMENTS", core.segments},
           {"LATENCY", core.latency},
           {"SETUP", core.setup},
-          {"DRAIN", core.drain},
+          core.holdsWeights()
+              ? std::pair<std::string, int64_t>{"SUMS", core.sums}
+              : std::pair<std::string, int64_t>{"DRAIN", core.drain},
           {"DIM_BITS", core.dimBits}};
 }
 
 std::string systemVerilogOf(const Core &core) {
-  std::string text = modules;
+  std::string text = sharedModules;
+  text += core.holdsWeights() ? weightModules : outputModules;
   for (const auto &[name, value] : parametersOf(core))
     setDefault(text, name, value);
   return text;

@@ -13,8 +13,10 @@
 
 namespace nm::array {
 
-/// The files of rtl/, compiled in.
-extern const char *const modules;
+/// The files of rtl/, compiled in: what both arrays have, and the others, the
+/// top module last.
+extern const char *const sharedModules, *const outputModules,
+                                            *const weightModules;
 
 /// The core's parameters, in the order of the module's.
 std::vector<std::pair<std::string, int64_t>> parametersOf(const Core &core);

@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: golden_products.py FOLDER: the products among the golden vectors of a run, a line of numbers each, as product.h reads them.
+"""usage: golden_products.py FOLDER STATIONARY: the products of that stationarity among the golden vectors of a run, a line of numbers each, as product.h reads them.
 
 type of lhs, type of dest, segments, rows, columns, kept elements of the reduction, N, M, bits of the factor, whether it accumulates, cycles; then five lists, each
 behind its length: lhs [segments, rows, reduction], weights [segments, columns, kept], bytes of indices [columns, ...], dest before, dest after.
@@ -14,7 +14,7 @@ import numpy as np
 TYPES = {"f32": 0, "f16": 1, "bf16": 2, "i8": 3}
 WORDS = {"f32": "<u4", "f16": "<u2", "bf16": "<u2", "i8": "u1"}
 
-folder = sys.argv[1]
+folder, stationary = sys.argv[1:]
 with open(folder + "/program.json") as file:
     code = json.load(file)["code"]
 data = np.fromfile(folder + "/data.bin", "u1")
@@ -58,5 +58,5 @@ def product(step):
 with open(folder + "/steps.jsonl") as file:
     for line in file:
         step = json.loads(line)
-        if step["opcode"] in ("gemm", "nm_gemm"):
+        if step["opcode"] in ("gemm", "nm_gemm") and code[step["instruction"]].get("stationary", "output") == stationary:
             print(product(step))

@@ -30,6 +30,8 @@ struct OutputFile::State {
   std::string temporary;
   std::optional<TemporaryPath> guard;
   std::string buffer;
+  uint64_t written = 0;       ///< bytes before those of the buffer
+  bool inChunks = false;      ///< as the file of large parts
   std::optional<Error> error; ///< the first
   FILE *stream = nullptr;
   bool prepared = false, committed = false;
@@ -38,11 +40,21 @@ struct OutputFile::State {
   bool isFile() const {
     return place.kind == Place::Kind::New || place.kind == Place::Kind::Regular;
   }
+
+  /// These return 0, or the error number.
+  int put(const char *from, uint64_t bytes);
+  int flush();
+  /// Whole chunks of the file by one call each, the rest into the buffer.
+  int putChunks(const char *from, uint64_t bytes);
 };
 
 namespace {
 
 constexpr size_t kBufferBytes = size_t(64) << 10;
+/// Linux keeps what one call writes to a whole such piece of a file as one
+/// page, which whoever maps the file gets as one: a product that reads its
+/// weights out of memory waits for half as long.
+constexpr uint64_t kChunkBytes = uint64_t(2) << 20;
 
 /// Beside the file: `.name.0123456789abcdef.tmp`, hidden and never the same.
 std::string temporaryName(const Place &place) {
@@ -172,11 +184,40 @@ static int writeAll(int fd, const char *from, uint64_t bytes) {
   return 0;
 }
 
+int OutputFile::State::put(const char *from, uint64_t bytes) {
+  written += bytes;
+  return writeAll(fd, from, bytes);
+}
+
+int OutputFile::State::flush() {
+  int code = put(buffer.data(), buffer.size());
+  buffer.clear();
+  return code;
+}
+
+int OutputFile::State::putChunks(const char *from, uint64_t bytes) {
+  int code = 0;
+  while (bytes != 0 && code == 0) {
+    uint64_t room = kChunkBytes - (written + buffer.size()) % kChunkBytes;
+    uint64_t taken = std::min(room, bytes);
+    if (buffer.empty() && room == kChunkBytes && bytes >= kChunkBytes) {
+      taken = bytes / kChunkBytes * kChunkBytes;
+      code = put(from, taken);
+    } else {
+      buffer.append(from, taken);
+      if (taken == room)
+        code = flush();
+    }
+    from += taken;
+    bytes -= taken;
+  }
+  return code;
+}
+
 Status OutputFile::flush() {
   if (state->error)
     return *state->error;
-  int code = writeAll(state->fd, state->buffer.data(), state->buffer.size());
-  state->buffer.clear();
+  int code = state->flush();
   return code ? fail(code) : Status();
 }
 
@@ -185,12 +226,18 @@ Status OutputFile::write(const void *data, uint64_t bytes) {
     return *state->error;
   if (bytes == 0)
     return {};
-  if (bytes >= kBufferBytes) {
-    NM_RETURN_IF_ERROR(flush());
-    int code = writeAll(state->fd, static_cast<const char *>(data), bytes);
+  const char *from = static_cast<const char *>(data);
+  bool isLarge = bytes >= kBufferBytes;
+  state->inChunks |= isLarge && state->isFile();
+  if (isLarge || state->inChunks) {
+    int code = 0;
+    if (state->inChunks)
+      code = state->putChunks(from, bytes);
+    else if ((code = state->flush()) == 0)
+      code = state->put(from, bytes);
     return code ? fail(code) : Status();
   }
-  state->buffer.append(static_cast<const char *>(data), bytes);
+  state->buffer.append(from, bytes);
   return state->buffer.size() >= kBufferBytes ? flush() : Status();
 }
 

@@ -160,6 +160,28 @@ TEST_P(OutputFileTest, FullDevicesAreErrorsWithTheFilesName) {
             "cannot write '/dev/full': No space left on device");
 }
 
+TEST_P(OutputFileTest, LargePartsAreWrittenInChunks) {
+  // Parts that end before, at and behind multiples of 2 MiB.
+  constexpr size_t chunk = size_t(2) << 20;
+  std::string all(9 * chunk + 77, 0);
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i] = static_cast<char>(i * 2654435761u >> 13);
+  const size_t sizes[] = {3,         100000,    chunk - 100003, chunk,
+                          5,         2 * chunk, 70000,          chunk - 70005,
+                          chunk + 1, 1,         3 * chunk};
+  auto file = OutputFile::open(at("a"), options());
+  ASSERT_TRUE(file.ok());
+  size_t done = 0;
+  for (size_t size : sizes) {
+    size = std::min(size, all.size() - done);
+    EXPECT_TRUE((*file)->write(all.data() + done, size).ok());
+    done += size;
+  }
+  EXPECT_TRUE((*file)->write(all.data() + done, all.size() - done).ok());
+  EXPECT_TRUE((*file)->commit().ok());
+  EXPECT_TRUE(get(at("a")) == all);
+}
+
 TEST_P(OutputFileTest, StreamsAndWritesGiveWholeFiles) {
   auto file = OutputFile::open(at("a"), options());
   ASSERT_TRUE(file.ok());

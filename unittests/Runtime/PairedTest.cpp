@@ -7,6 +7,7 @@
 
 #include "TestUtil.h"
 #include "nm/Runtime/Pack.h"
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -47,12 +48,12 @@ TEST(Paired, Parameters) {
   auto check = [](int64_t cols, int64_t depth, int64_t window) {
     return checkLayout(LayoutSpec::paired(cols, depth, window));
   };
-  expectOk(check(64, 1024, 64));
+  expectOk(check(64, 1024, 384));
   expectOk(check(1, 4, 2));
   expectError(check(0, 4, 2), {"expected positive parameters"});
-  expectError(check(1, 4, 0), {"expected an even window from 2 to 64"});
-  expectError(check(1, 4, 3), {"expected an even window from 2 to 64"});
-  expectError(check(1, 4, 66), {"expected an even window from 2 to 64"});
+  expectError(check(1, 4, 0), {"expected an even window from 2 to 384"});
+  expectError(check(1, 4, 3), {"expected an even window from 2 to 384"});
+  expectError(check(1, 4, 386), {"expected an even window from 2 to 384"});
   expectError(check(1, 1028, 2), {"expected a depth of at most 1024"});
   expectError(check(128, 516, 2), {"exceeds 65536"});
   std::vector<int64_t> shape{8, 16};
@@ -71,62 +72,81 @@ TEST(Paired, Bytes) {
                            0,  19, 0, 20, 0,  0,  21, 22, 0,  0,  23, 24, //
                            25, 26, 0, 0,  27, 28, 0,  0,  29, 30, 0,  0};
   ByteStorage stored = packed(desc, LayoutSpec::paired(10, 8, 4), w);
-  // Block 0: rows 0 and 2 have all in common, 1 and 3 three positions, which
-  // are no step. Block 1: rows 0 and 1 first, then 2 and 3; two positions in
-  // common. The row behind the last is zero.
-  EXPECT_EQ(stored.values,
-            (std::vector<int8_t>{1,  2,  3,  4,  13, 14, 15, 16, //
-                                 7,  8,  9,  10, 19, 20, 21, 22, //
-                                 25, 26, 27, 28, 0,  0,  0,  0,  //
-                                 5,  6,  0,  0,  11, 12, 0,  0,  //
-                                 17, 18, 0,  0,  23, 24, 0,  0,  //
-                                 29, 30, 0,  0,  0,  0,  0,  0}));
+  // Block 0: rows 0, 2, 1, 3 and again 0. Rows 0 and 2 have all in common, of
+  // which a step is shared, then 2 and 1 have nothing, 1 and 3 three positions,
+  // 3 and 0 nothing that row 0 has left. Block 1: half of a row is a step of
+  // its own. The row behind the last is zero.
+  EXPECT_EQ(stored.values, (std::vector<int8_t>{1,  2,  13, 14, //
+                                                15, 16, 7,  10, //
+                                                8,  9,  20, 21, //
+                                                19, 22, 3,  4,  //
+                                                27, 28, 0,  0,  //
+                                                0,  0,  25, 26, //
+                                                0,  0,  11, 12, //
+                                                0,  0,  17, 18, //
+                                                0,  0,  23, 24, //
+                                                0,  0,  5,  6,  //
+                                                0,  0,  0,  0,  //
+                                                0,  0,  29, 30}));
   EXPECT_EQ(stored.metadata,
-            (std::vector<uint16_t>{0,  10, 40, 50, 0,  10, 40, 50, //
-                                   20, 30, 60, 70, 10, 30, 60, 70, //
-                                   0,  10, 40, 50, 0,  0,  0,  0,  //
-                                   0,  10, 0,  0,  0,  10, 0,  0,  //
-                                   20, 30, 0,  0,  20, 30, 0,  0,  //
-                                   0,  10, 0,  0,  0,  0,  0,  0,  //
-                                   0,  2,  1,  0,  1,  3,  0,  0,  //
-                                   0,  1,  0,  0,                  //
-                                   0,  1,  0,  0,  2,  3,  0,  0,  //
-                                   0,  1,  0,  0}));
+            (std::vector<uint16_t>{0,  10, 0,  10, //
+                                   40, 50, 20, 70, //
+                                   30, 60, 30, 60, //
+                                   10, 70, 40, 50, //
+                                   40, 50, 0,  0,  //
+                                   0,  0,  0,  10, //
+                                   0,  0,  0,  10, //
+                                   0,  0,  20, 30, //
+                                   0,  0,  20, 30, //
+                                   0,  0,  0,  10, //
+                                   0,  0,  0,  0,  //
+                                   0,  0,  0,  10, //
+                                   0,  1,  2,  0,  1, 1, 3, 0, 0, 0, 1, 0,
+                                   0,  0,  1,  0,  2, 0, 3, 0, 0, 0, 1, 0}));
 }
 
-/// The positions in common come first, both runs ascend, and pairs are in the
-/// order of what they have in common.
-TEST(Paired, OrderOfSlotsAndPairs) {
+/// The positions in common come first, runs ascend, and the two links of a row
+/// hold all of it.
+TEST(Paired, OrderOfSlotsAndRows) {
   std::mt19937 rng(4);
   WeightDesc desc{{64, 128}, 1, 2, 4, DType::I8};
   std::vector<int8_t> w = randomRows(64, 128, rng);
   ByteStorage stored = packed(desc, LayoutSpec::paired(1, 128, 64), w);
   const uint16_t *heads = stored.metadata.data() + 64 * 64;
-  uint16_t before = 64;
+  std::vector<std::vector<int64_t>> found(64);
   uint64_t seen = 0;
   int64_t steps = 0;
-  for (int64_t pair = 0; pair < 32; ++pair, heads += 4) {
-    EXPECT_LE(heads[2], before);
-    before = heads[2];
-    steps += heads[2];
-    seen |= uint64_t(1) << heads[0] | uint64_t(1) << heads[1];
-    const uint16_t *offsets = stored.metadata.data() + pair * 128;
+  for (int64_t link = 0; link < 64; ++link) {
+    int64_t rows[2] = {heads[2 * link], heads[(2 * link + 2) % 128]};
+    int64_t shared = heads[2 * link + 1];
+    steps += shared;
+    seen |= uint64_t(1) << rows[0];
+    const uint16_t *offsets = stored.metadata.data() + link * 64;
     uint16_t last[2] = {0, 0};
-    for (int64_t step = 0; step < 16; ++step, offsets += 8)
-      for (int64_t s = 0; s < 4; ++s)
+    for (int64_t step = 0; step < 16; ++step, offsets += 4)
+      for (int64_t s : {0, 1})
         for (int64_t row : {0, 1}) {
-          uint16_t at = offsets[row * 4 + s];
-          if (step < heads[2])
+          uint16_t at = offsets[row * 2 + s];
+          if (step < shared)
             EXPECT_EQ(at, offsets[s]);
-          if ((step != 0 && step != heads[2]) || s != 0)
+          if ((step != 0 && step != shared) || s != 0)
             EXPECT_GT(at, last[row]);
           last[row] = at;
-          EXPECT_NE(w[size_t(heads[row] * 128 + at)], 0);
+          found[size_t(rows[row])].push_back(at);
         }
   }
   EXPECT_EQ(seen, ~uint64_t(0));
-  // By chance 32 of 64 positions, 7 steps: who is chosen has more.
-  EXPECT_GT(steps, 32 * 8);
+  for (int64_t row = 0; row < 64; ++row) {
+    std::sort(found[size_t(row)].begin(), found[size_t(row)].end());
+    std::vector<int64_t> kept;
+    for (int64_t k = 0; k < 128; ++k)
+      if (w[size_t(row * 128 + k)] != 0)
+        kept.push_back(k);
+    EXPECT_EQ(found[size_t(row)], kept);
+  }
+  // By chance a row shares a third of its 64 positions with each neighbour, 10
+  // steps: who is chosen shares more.
+  EXPECT_GT(steps, 64 * 11);
 }
 
 TEST(Paired, DamageIsFound) {
@@ -154,30 +174,28 @@ TEST(Paired, DamageIsFound) {
   size_t offsets = 8 * 16, heads = stored.metadata.size() - offsets;
   ASSERT_EQ(heads, 2u * 4 * 4);
   for (size_t i = offsets; i < stored.metadata.size(); ++i) {
-    if (i % 4 == 3) // says nothing
-      continue;
     uint16_t before = stored.metadata[i];
     for (uint16_t bad : {uint16_t(before + 1), uint16_t(4), uint16_t(65535)}) {
       stored.metadata[i] = bad;
       expectError(verify(), {"tensor 'w'", "paired<", "do not pair"});
-      if (i % 4 != 2 || bad > 2)
+      if (i % 2 == 0 || bad > 2)
         expectError(read(), {"metadata", "paired<"});
     }
     stored.metadata[i] = before;
   }
   // Offsets: outside of the block, between rows of a panel, or of another place
   // where both rows should have the same.
-  EXPECT_EQ(stored.metadata[offsets + 2], 2);
+  EXPECT_EQ(stored.metadata[offsets + 1], 2);
   for (uint16_t bad : {64, 65535, 1}) {
-    uint16_t before = stored.metadata[4];
-    stored.metadata[4] = bad;
+    uint16_t before = stored.metadata[2];
+    stored.metadata[2] = bad;
     expectError(verify(), {"tensor 'w'", "points outside of a block"});
-    stored.metadata[4] = before;
+    stored.metadata[2] = before;
     before = stored.metadata[0];
     stored.metadata[0] = bad;
     expectError(read(), {"metadata", "paired<"});
     stored.metadata[0] = before;
   }
-  stored.metadata[4] = uint16_t(stored.metadata[4] == 0 ? 4 : 0);
+  stored.metadata[2] = uint16_t(stored.metadata[2] == 0 ? 4 : 0);
   expectError(verify(), {"tensor 'w'", "do not pair"});
 }

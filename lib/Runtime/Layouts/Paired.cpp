@@ -6,25 +6,27 @@
 //===----------------------------------------------------------------------===//
 
 #include "Panel.h"
+#include <bitset>
+#include <cmath>
+#include <numeric>
 
 namespace nm::rt {
 
 namespace {
 
-constexpr int64_t kMostWindow = 64, kMostDepth = 1024;
+constexpr int64_t kMostWindow = 384, kMostDepth = 1024;
 /// Slots of a step, and numbers of a head.
-constexpr int64_t kStep = 4, kHead = 4;
+constexpr int64_t kStep = 2, kHead = 2;
 
-/// Two rows of a window, by their places in it, and the steps in which both
-/// have the same offsets.
-struct Pair {
-  int64_t rows[2] = {0, 0};
+/// A row of a window, by its place in it, and the steps in which it and the
+/// next one have the same offsets.
+struct Link {
+  int64_t row = 0;
   int64_t sharedSteps = 0;
 };
 
-/// Where the parts of a weight lie. Values and offsets are those of panels of
-/// two rows, in another order of rows and slots; behind the offsets stands a
-/// head for every pair of a block.
+/// Where the parts of a weight lie. As many values and offsets as panels of two
+/// rows have; behind the offsets stands a head for every link of a block.
 class PairGeometry {
 public:
   PairGeometry(const LayoutSpec &spec, const FiberGeometry &geometry)
@@ -40,11 +42,15 @@ public:
   int64_t paddedRowsOf(int64_t first) const {
     return (rowsOf(first) + 1) / 2 * 2;
   }
-  /// The head of the pair whose storage is that of rows `row` and `row + 1`.
+  /// The head of the link that is stored in place of row `row`.
   unsigned char *head(const StoredParts &parts, int64_t block,
                       int64_t row) const {
-    int64_t number = block * (panel.paddedRows() / 2) + row / 2;
+    int64_t number = block * panel.paddedRows() + row;
     return parts.metadata + (firstHead + number * kHead) * 2;
+  }
+  Link link(const StoredParts &parts, int64_t block, int64_t row) const {
+    const unsigned char *from = head(parts, block, row);
+    return {loadUnaligned<uint16_t>(from), loadUnaligned<uint16_t>(from + 2)};
   }
 
   PanelGeometry panel;
@@ -54,10 +60,42 @@ private:
   int64_t rows, firstHead;
 };
 
-/// Elements that two rows of a block keep, as bits.
+/// The slots of a row: half of them in the link from the row before, the
+/// others in that to the next. In each, what both rows have comes first.
+class RowSlots {
+public:
+  /// `before` and `after` are the places of the two links.
+  RowSlots(const PanelBlock &block, int64_t before, int64_t sharedBefore,
+           int64_t after, int64_t sharedAfter)
+      : half(block.slots / 2), sharedBefore(sharedBefore * kStep),
+        sharedAfter(sharedAfter * kStep),
+        bases{block.base + before * block.slots + kStep,
+              block.base + after * block.slots} {}
+
+  /// Stored element of slot `s`; the second link's are from `half` on.
+  int64_t at(int64_t s) const { return bases[s >= half] + inLink(s); }
+  /// Where kernels read its offset: of two rows that share it, the first's.
+  int64_t offsetAt(int64_t s) const {
+    return s < sharedBefore ? at(s) - kStep : at(s);
+  }
+  /// The slot of the row's own that is `s` or comes after it.
+  int64_t own(int64_t s) const { return s == half ? half + sharedAfter : s; }
+
+  int64_t half, sharedBefore, sharedAfter;
+
+private:
+  int64_t inLink(int64_t s) const {
+    s -= s >= half ? half : 0;
+    return s / kStep * 2 * kStep + s % kStep;
+  }
+
+  int64_t bases[2];
+};
+
+/// Elements that the rows of a block keep, as bits.
 class BlockMasks {
 public:
-  /// Of the rows of `tile` from `first` on.
+  /// Of `rows` rows of `tile` from `first` on, and none of those behind them.
   template <typename U>
   BlockMasks(const FiberTile<U> &tile, int64_t first, int64_t rows,
              const PanelBlock &block, const FiberGeometry &geometry)
@@ -65,7 +103,6 @@ public:
     const int64_t n = geometry.n, m = geometry.m;
     for (int64_t r = 0; r < rows; ++r) {
       const uint8_t *indices = tile.rowIndices(first + r) + block.begin / m * n;
-      std::fill_n(bits[r], words, 0);
       for (int64_t g = 0; g < block.length / m; ++g)
         for (int64_t j = 0; j < n; ++j) {
           int64_t k = g * m + *indices++;
@@ -74,26 +111,30 @@ public:
     }
   }
 
-  int64_t common(int64_t a, int64_t b) const {
+  const uint64_t *row(int64_t r) const { return bits[r]; }
+
+  int64_t common(const uint64_t *a, const uint64_t *b) const {
     int64_t count = 0;
     for (int64_t w = 0; w < words; ++w)
-      count += countBits(bits[a][w] & bits[b][w]);
+      count += countBits(a[w] & b[w]);
     return count;
   }
 
-  /// Into `to`, the first elements that the rows of `pair` have in common, as
-  /// many as its steps take.
-  void shared(const Pair &pair, uint64_t *to) const {
-    std::fill_n(to, words, 0);
-    if (pair.sharedSteps == 0)
-      return;
-    int64_t excess =
-        common(pair.rows[0], pair.rows[1]) - pair.sharedSteps * kStep;
+  /// Into `to`, the first `count` elements that `a` and `b` have in common.
+  void share(const uint64_t *a, const uint64_t *b, int64_t count,
+             uint64_t *to) const {
+    int64_t excess = common(a, b) - count;
     for (int64_t w = words - 1; w >= 0; --w) {
-      to[w] = bits[pair.rows[0]][w] & bits[pair.rows[1]][w];
+      to[w] = a[w] & b[w];
       for (; excess > 0 && to[w] != 0; --excess)
         to[w] ^= uint64_t(1) << (63 - __builtin_clzll(to[w]));
     }
+  }
+
+  /// Into `to`, the elements of `a` that `b` has not.
+  void subtract(const uint64_t *a, const uint64_t *b, uint64_t *to) const {
+    for (int64_t w = 0; w < words; ++w)
+      to[w] = a[w] & ~b[w];
   }
 
 private:
@@ -108,59 +149,78 @@ private:
   }
 
   int64_t words;
-  uint64_t bits[kMostWindow][kMostDepth / 64];
+  uint64_t bits[kMostWindow][kMostDepth / 64] = {};
 };
 
-/// The rows of a window in pairs: those with most in common first, each row
-/// once. Where rows are odd, the last is paired with the one behind them.
-int64_t pairRows(const BlockMasks &masks, int64_t rows, Pair *pairs) {
-  constexpr int64_t most = kMostWindow * (kMostWindow - 1) / 2;
-  struct Candidate {
-    uint8_t a, b;
-    uint16_t common;
-  } found[most], sorted[most];
-  int64_t count = 0, starts[kMostDepth + 2] = {};
-  for (int64_t a = 0; a < rows; ++a)
-    for (int64_t b = a + 1; b < rows; ++b) {
-      auto common = masks.common(a, b);
-      found[count++] = {uint8_t(a), uint8_t(b), uint16_t(common)};
-      ++starts[kMostDepth - common + 1];
+/// The most elements that two neighbours share: what the best of some fifty
+/// rows has in common with what a row has left, two standard deviations more
+/// than any has. Links of one length are foreseen by a processor.
+int64_t mostShared(int64_t stored, double density) {
+  int64_t most = 0;
+  for (int64_t next = kStep; 2 * next <= stored; next += kStep) {
+    double left = double(stored - next);
+    double best =
+        left * density + 2 * std::sqrt(left * density * (1 - density));
+    if (best < double(next) - 0.5 * kStep)
+      break;
+    most = next;
+  }
+  return most;
+}
+
+/// The rows of a window in a chain that closes, each beside one that has much
+/// of what it does not share with the row before.
+class Chain {
+public:
+  Chain(const BlockMasks &masks, int64_t rows, int64_t most) {
+    uint16_t left[kMostWindow];
+    std::iota(left, left + rows, uint16_t(0));
+    const uint64_t *from = masks.row(0);
+    uint64_t rest[kMostDepth / 64];
+    for (int64_t i = 0; i < rows; ++i) {
+      // The last row meets the first, of which some is shared already.
+      if (i + 1 == rows) {
+        uint64_t first[kMostDepth / 64];
+        masks.subtract(masks.row(0), shared[0], first);
+        link(masks, i, from, first, std::min(most, masks.common(from, first)));
+        return;
+      }
+      int64_t best = -1, found = 0;
+      for (int64_t j = i + 1; j < rows && best < most; ++j)
+        if (int64_t common = masks.common(from, masks.row(left[j]));
+            common > best)
+          best = common, found = j;
+      std::rotate(left + i + 1, left + found, left + found + 1);
+      const uint64_t *to = masks.row(left[i + 1]);
+      links[i + 1].row = left[i + 1];
+      link(masks, i, from, to, std::min(best, most));
+      masks.subtract(to, shared[i], rest);
+      from = rest;
     }
-  for (int64_t i = 1; i < kMostDepth + 2; ++i)
-    starts[i] += starts[i - 1];
-  for (int64_t i = 0; i < count; ++i)
-    sorted[starts[kMostDepth - found[i].common]++] = found[i];
-  int64_t made = 0;
-  uint64_t taken = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    uint64_t both = uint64_t(1) << sorted[i].a | uint64_t(1) << sorted[i].b;
-    if (taken & both)
-      continue;
-    taken |= both;
-    pairs[made++] = {{sorted[i].a, sorted[i].b}, sorted[i].common / kStep};
   }
-  if (rows % 2 != 0)
-    pairs[made++] = {{__builtin_ctzll(~taken), rows}, 0};
-  return made;
-}
 
-/// A head that is stored.
-Pair readHead(const unsigned char *from) {
-  auto number = [&](int64_t i) -> int64_t {
-    return loadUnaligned<uint16_t>(from + i * 2);
-  };
-  return {{number(0), number(1)}, number(2)};
-}
+  Link links[kMostWindow];
+  /// What the rows of a link share.
+  uint64_t shared[kMostWindow][kMostDepth / 64] = {};
 
-/// Notes the rows of `pair` in `seen`; whether they are in a window of `rows`
-/// (padded) rows and new, and their steps in the block.
-bool isLegal(const Pair &pair, int64_t rows, int64_t stored, uint64_t &seen) {
-  for (int64_t row : pair.rows) {
-    if (row >= rows || (seen >> row & 1) != 0)
-      return false;
-    seen |= uint64_t(1) << row;
+private:
+  void link(const BlockMasks &masks, int64_t i, const uint64_t *from,
+            const uint64_t *to, int64_t common) {
+    links[i].sharedSteps = common / kStep;
+    masks.share(from, to, links[i].sharedSteps * kStep, shared[i]);
   }
-  return pair.sharedSteps <= stored / kStep;
+};
+
+using Seen = std::bitset<kMostWindow>;
+
+/// Notes the row of `link` in `seen`; whether it is in a window of `rows`
+/// (padded) rows and new, and its steps in the block.
+bool isLegal(const Link &link, int64_t rows, const PanelBlock &block,
+             Seen &seen) {
+  if (link.row >= rows || seen[size_t(link.row)])
+    return false;
+  seen.set(size_t(link.row));
+  return link.sharedSteps <= block.slots / 2 / kStep;
 }
 
 class PairedFormat final : public LayoutFormatOf<PairedFormat> {
@@ -193,7 +253,7 @@ public:
       return total.error();
     int64_t blocks = ceilDiv(weight.length, spec.depth);
     int64_t heads, all;
-    if (mulOverflow(ceilDiv(*weight.rows(), int64_t(2)) * kHead, blocks,
+    if (mulOverflow(ceilDiv(*weight.rows(), int64_t(2)) * 2 * kHead, blocks,
                     heads) ||
         addOverflow(*total, heads, all))
       return layoutError(spec, "the storage size overflows");
@@ -215,19 +275,18 @@ public:
     NM_RETURN_IF_ERROR(verifyOffsets(parts, pairs.panel, 1, name));
     for (int64_t b = 0; b < pairs.panel.numBlocks(); ++b) {
       PanelBlock block = pairs.panel.block(b);
-      int64_t stored = block.length / geometry.m * geometry.n;
       for (int64_t row0 = 0; row0 < geometry.rows; row0 += pairs.window) {
-        uint64_t seen = 0;
+        Seen seen;
         int64_t rows = pairs.paddedRowsOf(row0);
-        for (int64_t row = row0; row < row0 + rows; row += 2) {
-          Pair pair = readHead(pairs.head(parts, b, row));
-          if (!isLegal(pair, rows, stored, seen) ||
-              !sharesOffsets(parts, pairs.panel, block, row, pair.sharedSteps))
+        for (int64_t row = row0; row < row0 + rows; ++row) {
+          Link link = pairs.link(parts, b, row);
+          if (!isLegal(link, rows, block, seen) ||
+              !sharesOffsets(parts, block, row, link.sharedSteps))
             return makeError(
                 Errc::Format, "tensor ", quote(name), ": metadata of layout ",
-                parts.spec.str(), " pairs rows ", pair.rows[0], " and ",
-                pair.rows[1], " of the ", rows, " from row ", row0,
-                " on, which do not pair, in ", pair.sharedSteps, " steps");
+                parts.spec.str(), " pairs row ", link.row, " of the ", rows,
+                " from row ", row0, " on with the next, which do not pair, in ",
+                link.sharedSteps, " steps");
         }
       }
     }
@@ -242,24 +301,28 @@ public:
     int64_t first = tile.firstRow / pairs.window * pairs.window;
     for (int64_t b = 0; b < pairs.panel.numBlocks(); ++b) {
       PanelBlock block = pairs.panel.block(b);
-      int64_t stored = block.length / geometry.m * geometry.n;
       for (int64_t row0 = first; row0 < end; row0 += pairs.window) {
-        uint64_t seen = 0;
-        int64_t rows = pairs.paddedRowsOf(row0);
-        for (int64_t row = row0; row < row0 + rows; row += 2) {
-          Pair pair = readHead(pairs.head(parts, b, row));
-          if (!isLegal(pair, rows, stored, seen)) {
+        Seen seen;
+        int64_t rows = pairs.paddedRowsOf(row0), last = row0 + rows - 1;
+        Link before = pairs.link(parts, b, last);
+        for (int64_t row = row0; row <= last; ++row) {
+          Link link = pairs.link(parts, b, row);
+          int64_t to = row0 + link.row - tile.firstRow;
+          bool isLeftOver = row0 + link.row >= geometry.rows;
+          RowSlots slots(block, row > row0 ? row - 1 : last, before.sharedSteps,
+                         row, link.sharedSteps);
+          if (!isLegal(link, rows, block, seen) ||
+              slots.sharedBefore > slots.half ||
+              (!isLeftOver && slots.sharedBefore + slots.sharedAfter >
+                                  block.length / geometry.m * geometry.n)) {
             tile.note(GroupFault::Kind::Metadata, geometry, row0,
-                      block.begin / geometry.m, pair.rows[0]);
+                      block.begin / geometry.m, link.row);
             clear(geometry, tile);
             return;
           }
-          for (int64_t i : {0, 1}) {
-            int64_t to = row0 + pair.rows[i];
-            if (to >= tile.firstRow && to < end)
-              readRow(parts, geometry, tile, pairs.panel, block, row, i,
-                      pair.sharedSteps, to - tile.firstRow);
-          }
+          if (!isLeftOver && to >= 0 && to < tile.numRows)
+            readRow(parts, geometry, tile, block, slots, to);
+          before = link;
         }
       }
     }
@@ -269,77 +332,81 @@ public:
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
     PairGeometry pairs(parts.spec, geometry);
-    Pair found[kMostWindow / 2];
-    uint64_t shared[kMostDepth / 64];
+    double density = double(geometry.n) / double(geometry.m);
     // A tile holds whole windows, but for the last one of the weight.
     for (int64_t t0 = 0; t0 < tile.numRows; t0 += pairs.window) {
-      int64_t row0 = tile.firstRow + t0, rows = pairs.rowsOf(row0);
+      int64_t row0 = tile.firstRow + t0, rows = pairs.paddedRowsOf(row0);
       for (int64_t b = 0; b < pairs.panel.numBlocks(); ++b) {
         PanelBlock block = pairs.panel.block(b);
-        BlockMasks masks(tile, t0, rows, block, geometry);
-        int64_t count = pairRows(masks, rows, found);
-        for (int64_t p = 0; p < count; ++p) {
-          const uint16_t head[kHead] = {uint16_t(found[p].rows[0]),
-                                        uint16_t(found[p].rows[1]),
-                                        uint16_t(found[p].sharedSteps), 0};
-          std::memcpy(pairs.head(parts, b, row0 + 2 * p), head, sizeof(head));
-          masks.shared(found[p], shared);
-          for (int64_t i : {0, 1})
-            writeRow(parts, geometry, tile, pairs.panel, block,
-                     row0 + 2 * p + i, t0 + found[p].rows[i], shared,
-                     found[p].sharedSteps);
+        int64_t stored = block.length / geometry.m * geometry.n;
+        BlockMasks masks(tile, t0, pairs.rowsOf(row0), block, geometry);
+        Chain chain(masks, rows,
+                    std::min(block.slots / 2, mostShared(stored, density)));
+        for (int64_t i = 0; i < rows; ++i) {
+          int64_t before = i > 0 ? i - 1 : rows - 1;
+          const Link &link = chain.links[i];
+          const uint16_t head[kHead] = {uint16_t(link.row),
+                                        uint16_t(link.sharedSteps)};
+          std::memcpy(pairs.head(parts, b, row0 + i), head, sizeof(head));
+          writeRow(parts, geometry, tile, block,
+                   RowSlots(block, row0 + before,
+                            chain.links[before].sharedSteps, row0 + i,
+                            link.sharedSteps),
+                   t0 + link.row, chain.shared[before], chain.shared[i]);
         }
       }
     }
   }
 
 private:
-  static uint16_t offsetAt(const StoredParts &parts, int64_t slot) {
-    return loadUnaligned<uint16_t>(parts.metadata + slot * 2);
-  }
-
   /// Kernels read the offsets of one row in shared steps.
-  static bool sharesOffsets(const StoredParts &parts,
-                            const PanelGeometry &panel, const PanelBlock &block,
+  static bool sharesOffsets(const StoredParts &parts, const PanelBlock &block,
                             int64_t row, int64_t sharedSteps) {
-    const unsigned char *step = parts.metadata + panel.slot(block, row, 0) * 2;
+    const unsigned char *step =
+        parts.metadata + (block.base + row * block.slots) * 2;
     for (int64_t s = 0; s < sharedSteps; ++s, step += 4 * kStep)
-      if (loadUnaligned<uint64_t>(step) !=
-          loadUnaligned<uint64_t>(step + 2 * kStep))
+      if (loadUnaligned<uint32_t>(step) !=
+          loadUnaligned<uint32_t>(step + 2 * kStep))
         return false;
     return true;
   }
 
-  /// Row `i` of the pair that is stored as rows `row` and `row + 1`, into row
-  /// `t` of the tile: two ascending runs of slots become one.
+  /// Into row `t` of the tile: four ascending runs of slots become one.
   template <typename U>
   static void readRow(const StoredParts &parts, const FiberGeometry &geometry,
-                      FiberTile<U> &tile, const PanelGeometry &panel,
-                      const PanelBlock &block, int64_t row, int64_t i,
-                      int64_t sharedSteps, int64_t t) {
+                      FiberTile<U> &tile, const PanelBlock &block,
+                      const RowSlots &slots, int64_t t) {
     const int64_t n = geometry.n, m = geometry.m;
     const int64_t stored = block.length / m * n;
     const unsigned cols = static_cast<unsigned>(parts.spec.cols);
     uint8_t *indices = tile.rowIndices(t) + block.begin / m * n;
     U *values = tile.rowValues(t) + block.begin / m * n;
-    int64_t ends[2] = {sharedSteps * kStep, stored}, at[2] = {0, ends[0]};
-    auto offsetOf = [&](int64_t s) {
-      return offsetAt(parts, panel.slot(block, s < ends[0] ? row : row + i, s));
+    int64_t own = stored - slots.sharedBefore - slots.sharedAfter;
+    int64_t ownBefore = std::min(own, slots.half - slots.sharedBefore);
+    int64_t second = slots.half + slots.sharedAfter;
+    int64_t at[4] = {0, slots.sharedBefore, slots.half, second};
+    const int64_t ends[4] = {slots.sharedBefore, slots.sharedBefore + ownBefore,
+                             second, second + own - ownBefore};
+    auto offsetOf = [&](int64_t run) -> unsigned {
+      if (at[run] == ends[run])
+        return 65536;
+      return loadUnaligned<uint16_t>(parts.metadata +
+                                     slots.offsetAt(at[run]) * 2);
     };
+    unsigned next[4] = {offsetOf(0), offsetOf(1), offsetOf(2), offsetOf(3)};
     for (int64_t j = 0, previous = 0; j < stored; ++j) {
-      int run = at[0] == ends[0] ||
-                (at[1] < ends[1] && offsetOf(at[1]) < offsetOf(at[0]));
-      int64_t s = at[run]++, group = j / n;
-      unsigned offset = offsetOf(s), k = offset / cols;
-      int64_t index = int64_t(k) - group * m;
+      int64_t run = std::min_element(next, next + 4) - next;
+      unsigned offset = next[run], k = offset / cols;
+      int64_t group = j / n, index = int64_t(k) - group * m;
       if (k * cols != offset || !legalIndex(index, j % n, previous, m)) {
         tile.note(GroupFault::Kind::Metadata, geometry, tile.firstRow + t,
                   block.begin / m + group, offset);
         index = 0;
       }
       indices[j] = static_cast<uint8_t>(previous = index);
-      values[j] = loadUnaligned<U>(
-          parts.values + panel.slot(block, row + i, s) * int64_t(sizeof(U)));
+      values[j] = loadUnaligned<U>(parts.values +
+                                   slots.at(at[run]++) * int64_t(sizeof(U)));
+      next[run] = offsetOf(run);
     }
   }
 
@@ -352,29 +419,33 @@ private:
     }
   }
 
-  /// Row `t` of the tile, or zeros if it has none, to the storage of row `row`:
-  /// first the elements of `shared`.
+  /// Row `t` of the tile, or zeros if it has none: `before` and `after` are
+  /// the elements that it shares with its neighbours.
   template <typename U>
   static void writeRow(const StoredParts &parts, const FiberGeometry &geometry,
-                       const FiberTile<U> &tile, const PanelGeometry &panel,
-                       const PanelBlock &block, int64_t row, int64_t t,
-                       const uint64_t *shared, int64_t sharedSteps) {
+                       const FiberTile<U> &tile, const PanelBlock &block,
+                       const RowSlots &slots, int64_t t, const uint64_t *before,
+                       const uint64_t *after) {
     const int64_t n = geometry.n, m = geometry.m, first = block.begin / m * n;
     auto store = [&](int64_t slot, U value, int64_t k) {
-      int64_t at = panel.slot(block, row, slot);
+      int64_t at = slots.at(slot);
       storeUnaligned(parts.values + at * int64_t(sizeof(U)), value);
       storeUnaligned(parts.metadata + at * 2, uint16_t(k * parts.spec.cols));
     };
     int64_t stored = t < tile.numRows ? block.length / m * n : 0;
-    // No branch: what comes next in either run is chance.
-    int64_t next[2] = {sharedSteps * kStep, 0};
+    // No branch: whose an element is is chance.
+    int64_t next[3] = {slots.own(slots.sharedBefore), 0, slots.half};
     for (int64_t s = 0, base = 0; s < stored; base += m)
       for (int64_t end = s + n; s < end; ++s) {
         int64_t k = base + tile.rowIndices(t)[first + s];
-        int64_t &slot = next[shared[k / 64] >> (k % 64) & 1];
-        store(slot++, tile.rowValues(t)[first + s], k);
+        auto isIn = [&](const uint64_t *bits) {
+          return bits[k / 64] >> (k % 64) & 1;
+        };
+        store(next[isIn(before) + 2 * isIn(after)]++,
+              tile.rowValues(t)[first + s], k);
+        next[0] = slots.own(next[0]);
       }
-    for (int64_t slot = stored; slot < block.slots; ++slot)
+    for (int64_t slot = next[0]; slot < block.slots; slot = slots.own(slot + 1))
       store(slot, 0, 0);
   }
 };

@@ -65,7 +65,7 @@ func.func @steps(%lhs: memref<12x6x4xf32>, %rhs: memref<49x16xf32>, %acc: vector
 // -----
 
 func.func @offsets(%lhs: memref<12x6x4xf32>, %rhs: memref<1024xf32>, %o: memref<12x5x4xi16>, %acc: vector<6x2x8xf32>) {
-  // expected-error @+1 {{tile_product_c4: has offsets of type 'memref<12x5x4xi16>', expected those of a left operand of S x 6 x 4, found 'memref<12x6x4xf32>'}}
+  // expected-error @+1 {{tile_product_c4: has offsets of type 'memref<12x5x4xi16>', expected those of a left operand of S x 6 x 2 or 4, found 'memref<12x6x4xf32>'}}
   %0 = kernel.tile_product %lhs, %rhs[%o] into %acc : memref<12x6x4xf32>, memref<1024xf32>[memref<12x5x4xi16>] into vector<6x2x8xf32>
   return
 }

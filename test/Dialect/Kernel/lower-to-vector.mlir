@@ -105,21 +105,21 @@ func.func @wide(%lhs: memref<12x1x4xf32>, %rhs: memref<3072xf32>, %o: memref<12x
   return %0 : vector<1x1x16xf32>
 }
 
-// Steps with common offsets come first: what they name is loaded once for all rows. Elements are loaded one by one, of the rows in turn.
+// Steps with common offsets come first, of two elements here: what they name is loaded once for all rows. Elements are loaded one by one, of the rows in turn.
 // CHECK-LABEL: func @common
 // CHECK: %[[SUMS:.*]]:8 = scf.for %{{.*}} = %c0 to %arg4 step %c1
-// CHECK-COUNT-1: vector.load %arg2{{.*}}, vector<4xi16>
-// CHECK-COUNT-16: vector.load %arg1
+// CHECK-COUNT-1: vector.load %arg2{{.*}}, vector<2xi16>
+// CHECK-COUNT-8: vector.load %arg1
 // CHECK-NOT: vector.load
 // CHECK: scf.yield
 // CHECK: scf.for %[[S:.*]] = %arg4 to %c12 step %c1 iter_args(%{{.*}} = %[[SUMS]]#0
-// CHECK-COUNT-2: vector.load %arg2{{.*}}, vector<4xi16>
+// CHECK-COUNT-2: vector.load %arg2{{.*}}, vector<2xi16>
 // CHECK: memref.load %arg0[%[[S]], %c0, %c0]
 // CHECK-NOT: memref.load %arg0[%[[S]], %c0, %c1]
 // CHECK: memref.load %arg0[%[[S]], %c1, %c0]
 // CHECK-NOT: vector.load %arg2
 // CHECK: return
-func.func @common(%lhs: memref<12x2x4xf32>, %rhs: memref<3072xf32>, %o: memref<12x2x4xi16>, %acc: vector<2x4x8xf32>, %n: index) -> vector<2x4x8xf32> {
-  %0 = kernel.tile_product %lhs, %rhs[%o] common %n into %acc : memref<12x2x4xf32>, memref<3072xf32>[memref<12x2x4xi16>] into vector<2x4x8xf32>
+func.func @common(%lhs: memref<12x2x2xf32>, %rhs: memref<3072xf32>, %o: memref<12x2x2xi16>, %acc: vector<2x4x8xf32>, %n: index) -> vector<2x4x8xf32> {
+  %0 = kernel.tile_product %lhs, %rhs[%o] common %n into %acc : memref<12x2x2xf32>, memref<3072xf32>[memref<12x2x2xi16>] into vector<2x4x8xf32>
   return %0 : vector<2x4x8xf32>
 }

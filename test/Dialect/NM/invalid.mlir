@@ -133,8 +133,8 @@ func.func @layout_negative() attributes {a = #nm.shared<rows = -1, cols = 32, de
 
 // -----
 
-// expected-error @below {{nm_paired_c1: layout paired<cols = 32, depth = 4, window = 66>: expected an even window from 2 to 64}}
-func.func @layout_window() attributes {a = #nm.paired<cols = 32, depth = 4, window = 66>} { return }
+// expected-error @below {{nm_paired_c1: layout paired<cols = 32, depth = 4, window = 386>: expected an even window from 2 to 384}}
+func.func @layout_window() attributes {a = #nm.paired<cols = 32, depth = 4, window = 386>} { return }
 
 // -----
 

@@ -43,10 +43,13 @@ static LogicalResult verifyOffsets(TileProductOp op) {
     expected.erase(expected.begin() + 1);
   bool agree = llvm::equal(expected, offsets.getShape(),
                            [](int64_t a, int64_t b) { return !differ(a, b); });
-  if (!op.isInterleaved() || op.getInterleave() != 4 || !agree)
+  bool isStep = op.getInterleave() == 4 ||
+                (op.getInterleave() == 2 && !op.sharesOffsets());
+  if (!op.isInterleaved() || !isStep || !agree)
     return op.emitOpError("tile_product_c4: has offsets of type ")
            << offsets << ", expected those of a left operand of S x "
-           << op.getRows() << " x 4, found " << lhs;
+           << op.getRows() << (op.sharesOffsets() ? " x 4" : " x 2 or 4")
+           << ", found " << lhs;
   if (!op.sharesOffsets() && op.getLanes() % op.getInterleave() != 0)
     return op.emitOpError("tile_product_c4: has vectors of ")
            << op.getLanes() << " lanes, expected a multiple of the "

@@ -189,8 +189,8 @@ private:
            op.getLhs().getType().getElementType() == element;
   }
 
-  /// Four elements of a row, repeated in every 128 bits of a register; null
-  /// where each is loaded by itself.
+  /// The elements of a step of a row, repeated in a register; null where each
+  /// is loaded by itself.
   Value loadFourfold(Value step, int64_t row) {
     if (broadcastsLoads())
       return {};
@@ -230,11 +230,11 @@ private:
         .getResult(0);
   }
 
-  /// The u16 offsets of the elements of a step, in one 64-bit word.
+  /// The u16 offsets of the elements of a step, in one word.
   Value loadOffsets(ValueRange at) {
-    Value four = b.loadVector(op.getOffsets(), at, interleave);
-    Value bits = vector::BitCastOp::create(
-        b, VectorType::get({1}, b.getI64Type()), four);
+    Value all = b.loadVector(op.getOffsets(), at, interleave);
+    auto word = b.getIntegerType(unsigned(16 * interleave));
+    Value bits = vector::BitCastOp::create(b, VectorType::get({1}, word), all);
     return vector::ExtractOp::create(b, bits, ArrayRef<int64_t>{0});
   }
   /// The panel position of an element of a step.
@@ -242,7 +242,8 @@ private:
     if (slot != 0)
       word = arith::ShRUIOp::create(
           b, word,
-          arith::ConstantOp::create(b, b.getI64IntegerAttr(16 * slot)));
+          arith::ConstantOp::create(
+              b, b.getIntegerAttr(word.getType(), 16 * slot)));
     Value narrow = arith::TruncIOp::create(b, b.getI16Type(), word);
     return arith::IndexCastUIOp::create(b, b.getIndexType(), narrow);
   }

@@ -20,7 +20,7 @@ using namespace mlir::nm;
 /// Narrow tiles split their sums over slots, for as many chains as hide the
 /// latency of a fused multiply-add, and half as many again for its loads.
 static int64_t setsOfSums(const KernelShape &shape, int64_t vectors) {
-  int64_t most = shape.target.getChains() * 3 / 2, sets = kStepSlots;
+  int64_t most = shape.target.getChains() * 3 / 2, sets = shape.stepSlots();
   while (sets > 1 && shape.rows * vectors * sets > most)
     sets /= 2;
   return sets;
@@ -38,22 +38,26 @@ static int64_t stepsAhead(const KernelShape &shape, bool sharesLoads) {
   return shape.target.getL1() / (shape.rows * kStepSlots * bits);
 }
 
-/// The product of one row group and one panel block, a register tile.
-static SmallVector<Value> emitProduct(KernelBuilder &b,
-                                      const KernelShape &shape, int64_t vectors,
-                                      int64_t length, Value values,
-                                      Value offsets, const RowGroup &group,
-                                      Value panel) {
+SmallVector<Value> mlir::nm::emitMicroKernel(KernelBuilder &b,
+                                             const KernelShape &shape,
+                                             int64_t vectors, int64_t length,
+                                             Value values, Value offsets,
+                                             const RowGroup &group, Value panel,
+                                             ArrayRef<Value> sums) {
   // Padding slots of sparse weights have an offset; those of dense ones would
   // read past the panel.
   int64_t slots = offsets ? shape.slots(length) : length;
-  int64_t steps = llvm::divideCeil(slots, kStepSlots);
+  // Half of a row's are in the link before.
+  if (shape.window > 0)
+    slots /= 2;
+  int64_t step = shape.stepSlots();
+  int64_t steps = llvm::divideCeil(slots, step);
   auto sizes = [&](ArrayRef<int64_t> numbers) {
     return getAsIndexOpFoldResult(b.getContext(), numbers);
   };
   auto stored = [&](Value buffer) {
-    return b.view(buffer, group.base, sizes({steps, shape.rows, kStepSlots}),
-                  sizes({shape.rows * kStepSlots, kStepSlots, 1}));
+    return b.view(buffer, group.base, sizes({steps, shape.rows, step}),
+                  sizes({shape.rows * step, step, 1}));
   };
   Value lhs = stored(values), places;
   if (!offsets) {
@@ -61,47 +65,42 @@ static SmallVector<Value> emitProduct(KernelBuilder &b,
         b, ArrayRef<int64_t>{length, shape.cols}, panel, {{0, 1}});
   } else if (shape.sharesOffsets) {
     Value first = arith::DivUIOp::create(b, group.base, b.index(shape.rows));
-    places = b.view(offsets, first, sizes({steps, kStepSlots}),
-                    sizes({kStepSlots, 1}));
+    places = b.view(offsets, first, sizes({steps, step}), sizes({step, 1}));
   } else {
     places = stored(offsets);
   }
   auto tile =
       VectorType::get({shape.rows, vectors, shape.lanes}, shape.accumulator);
   Value product = kernel::TileProductOp::create(
-      b, tile, lhs, panel, places, group.common, b.zero(tile), /*unroll=*/1,
+      b, tile, lhs, panel, places, group.common,
+      sums.empty() ? b.zero(tile) : b.joinTile(sums, shape.rows), /*unroll=*/1,
       setsOfSums(shape, vectors),
       stepsAhead(shape, !offsets || shape.sharesOffsets));
   return b.splitTile(product);
 }
 
-void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
-                               int64_t vectors, int64_t length, Value values,
-                               Value offsets, const RowGroup &group,
-                               Value panel, Value scratch, Value isFirst) {
-  int64_t chains = shape.rows * vectors;
-  SmallVector<Value> sums =
-      emitProduct(b, shape, vectors, length, values, offsets, group, panel);
-  auto positionOf = [&](int64_t i) -> SmallVector<Value> {
-    return {group.rows[i / vectors], b.index(i % vectors * shape.lanes)};
-  };
-  auto storeSums = [&](bool adds) {
-    for (int64_t i = 0; i < chains; ++i) {
-      Value sum = sums[i];
+void mlir::nm::emitSums(KernelBuilder &b, const KernelShape &shape,
+                        ArrayRef<Value> sums, ArrayRef<Value> rows,
+                        Value scratch, Value isFirst) {
+  size_t vectors = sums.size() / rows.size();
+  auto store = [&](bool adds) {
+    for (auto [i, sum] : llvm::enumerate(sums)) {
+      SmallVector<Value> at{rows[i / vectors],
+                            b.index(int64_t(i % vectors) * shape.lanes)};
+      Value all = sum;
       if (adds)
-        sum = b.addNumbers(b.loadVector(scratch, positionOf(i), shape.lanes),
-                           sum);
-      vector::StoreOp::create(b, sum, scratch, positionOf(i));
+        all = b.addNumbers(b.loadVector(scratch, at, shape.lanes), all);
+      vector::StoreOp::create(b, all, scratch, at);
     }
   };
   if (!isFirst)
-    return storeSums(false);
+    return store(false);
   // A branch that is easy to guess; the loads would be from L2. Each side has
   // its stores: values that meet behind it would take registers from the loop.
   auto branch = scf::IfOp::create(b, isFirst, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  storeSums(false);
+  store(false);
   b.setInsertionPointToStart(branch.elseBlock());
-  storeSums(true);
+  store(true);
 }

@@ -32,7 +32,7 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     | `lhs`, interleaved | `memref<S x rows x L>` | (r, k) at `[k / L, r, k mod L]` |
     | `rhs` | `memref<K x columns>` | (k, c) at `[k, c]`; columns beyond the tile's are not read |
     | `rhs` by offset | `memref<elements>` and `offsets` | (k, c) of row r at `[offset + c]` |
-    | `offsets`, a row's own | `memref<S x rows x 4 x i16>` | of (r, k) at `[k / 4, r, k mod 4]`, unsigned |
+    | `offsets`, a row's own | `memref<S x rows x L x i16>` | of (r, k) at `[k / L, r, k mod L]`, unsigned |
     | `offsets`, shared | `memref<S x 4 x i16>` | of (r, k), for all r, at `[k / 4, k mod 4]`, unsigned |
 
     K is what `lhs` says where it is plain. Where it is interleaved, K is the number of rows of
@@ -51,7 +51,7 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     Constraints, beside the types: (1) `lhs` has as many rows as the tile, (2) `rhs`
     has the tile's element type and at least its columns, (3) static sizes of the contraction agree, (4) offsets
     go with an interleaved `lhs` of L = 4 and have its shape, without the rows if they are shared, otherwise
-    the lanes are a multiple of four,
+    L may be 2, and the lanes are a multiple of it,
     (5) `sets` divides the elements of an iteration,
     (6) `common` goes with offsets that are a row's own, (7) `ahead` goes with an interleaved `lhs` and not with
     such offsets.

@@ -108,14 +108,15 @@ def NM_SharedLayout : NM_Layout<"SharedLayout", "shared", ["rows", "cols", "dept
 def NM_PairedLayout : NM_Layout<"PairedLayout", "paired", ["cols", "depth", "window"]> {
   let summary = "panel storage of rows that meet in pairs";
   let description = [{
-    `#nm.paired<cols = C, depth = D, window = W>`: as `#nm.panel<rows = 2, cols = C, depth = D>`,
-    but for the order of rows and slots. In every block the rows of each W consecutive ones are
-    paired, those with most positions in common first; the positions that both rows of a pair
-    keep come first, four to a step, and a product loads an activation once for both. The
-    metadata end with a head for every pair: its rows, and its steps of that kind. N < M.
+    `#nm.paired<cols = C, depth = D, window = W>`: as much as `#nm.panel<rows = 2, cols = C, depth = D>`,
+    in another order of rows and slots. In every block the rows of each W consecutive ones are a
+    chain that closes, in which each stands between two that share much with it; a row lies half beside the
+    one before it, half beside the next. The positions that both keep come first, two to a step, and a
+    product loads an activation once for both. The metadata end with a head for every row: its
+    place in the window, and the steps that it shares with the next. N < M.
 
     * `nm_paired_c1`: cols and depth are positive, depth is at most 1024 and depth * cols at most
-      65536; window is even, from 2 to 64.
+      65536; window is even, from 2 to 384.
   }];
   let parameters = (ins "int64_t":$cols, "int64_t":$depth, "int64_t":$window);
   let assemblyFormat = "`<` struct(params) `>`";

@@ -26,6 +26,8 @@ using kernel::KernelBuilder;
 /// Number of stored slots that a step of the micro-kernel consumes: four values
 /// fill a 128-bit register, four u16 offsets one general register.
 constexpr int64_t kStepSlots = 4;
+/// The same where rows are paired, and share what fills whole steps.
+constexpr int64_t kPairStepSlots = 2;
 
 /// Everything that shapes the code of one packed matrix product.
 struct KernelShape {
@@ -43,10 +45,12 @@ struct KernelShape {
   int64_t interleave = 0; ///< steps of the lane layout that alternate in memory
   CPUAttr target;
   bool sharesOffsets = false;    ///< one offset for all rows of a row group
-  int64_t window = 0;            ///< rows that are paired; 0: rows in order
+  int64_t window = 0;            ///< rows of a chain; 0: rows in order
   ::nm::rt::GroupForm form = {}; ///< of the grouped layout
 
   int64_t vectors() const { return cols / lanes; }
+  /// Slots of a row that lie side by side.
+  int64_t stepSlots() const { return window > 0 ? kPairStepSlots : kStepSlots; }
   int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }
   int64_t blocks() const { return (contraction + depth - 1) / depth; }
   int64_t fullBlocks() const { return contraction / depth; }
@@ -76,15 +80,20 @@ struct RowGroup {
   Value common;            ///< steps with common offsets; null: none
 };
 
-/// Accumulates one row group over one contraction block: for its rows,
-/// scratch[row, 0 .. vectors * lanes] = W X, plus what is there unless
-/// `isFirst` (i1; null: always). `values` and `offsets` are the weight's
-/// storage, `panel` a 1-D view that starts at the block's first row, of
-/// `length`. `offsets` is null for dense weights.
-void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
-                     int64_t vectors, int64_t length, Value values,
-                     Value offsets, const RowGroup &group, Value panel,
-                     Value scratch, Value isFirst);
+/// `sums`, or zeros where there are none, and the products of one row group
+/// with one contraction block: W X, [row][vector]. `values` and `offsets` are
+/// the weight's storage, `panel` a 1-D view that starts at the block's first
+/// row, of `length`. `offsets` is null for dense weights.
+SmallVector<Value> emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
+                                   int64_t vectors, int64_t length,
+                                   Value values, Value offsets,
+                                   const RowGroup &group, Value panel,
+                                   ArrayRef<Value> sums = {});
+
+/// Writes the sums of rows, [row][vector], to scratch[row, 0 .. vectors *
+/// lanes], plus what is there unless `isFirst` (i1; null: always).
+void emitSums(KernelBuilder &b, const KernelShape &shape, ArrayRef<Value> sums,
+              ArrayRef<Value> rows, Value scratch, Value isFirst);
 
 /// Copies the columns of `x` (K x N, or N x K if `transposed`) to the rows of
 /// `packed`, converted to the accumulator's type and padded with zeros to whole

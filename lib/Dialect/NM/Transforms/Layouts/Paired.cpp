@@ -1,4 +1,4 @@
-//===- Paired.cpp - Products of rows that meet in pairs -*- C++ -*-===//
+//===- Paired.cpp - Products of rows that meet two at a time -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,9 +11,17 @@
 using namespace mlir;
 using namespace mlir::nm;
 
-/// Rows of which each meets one that shares much with it. A task has a multiple
-/// of as many.
-static constexpr int64_t kWindow = 64;
+/// Rows of a chain, in which each stands between two that share much with it. A
+/// task has a multiple of as many: fewer where there would not be a task for
+/// every core.
+static int64_t chooseWindow(const ProductQuery &query) {
+  int64_t length = query.weight.getDimSize(query.sparsity.getAxis());
+  int64_t rows = query.weight.getNumElements() / std::max<int64_t>(1, length);
+  int64_t window = 384;
+  while (window > 48 && rows < window * query.target.getCores())
+    window /= 2;
+  return window;
+}
 /// Fewer slots of a row in a block do not make up for the ends of tiles.
 static constexpr int64_t kLeastSlots = 16;
 static constexpr int64_t kRows = 2;
@@ -61,14 +69,15 @@ public:
       return LayoutOffer::refuse(std::to_string(slots) +
                                  " slots of a row in a block, expected " +
                                  std::to_string(kLeastSlots));
-    // Rows that choose alike by chance have this much in common; those that
-    // are paired, more.
+    // Rows that choose alike by chance share this much with two others; those
+    // of a chain, more. A load serves two at most.
     double density = double(sparsity.getN()) / double(sparsity.getM());
+    double loads = std::max(1 - density, 1.0 / 2);
     LayoutOffer offer;
     offer.layout = PairedLayoutAttr::get(query.context(), blocks.cols,
-                                         blocks.depth, kWindow);
-    // A value is broadcast; four offsets are one load.
-    offer.cost = panelCost(query, tile, 1 + 1.0 / 4, 1 / (1 - density / 2));
+                                         blocks.depth, chooseWindow(query));
+    // A value is broadcast; two offsets are one load.
+    offer.cost = panelCost(query, tile, 1 + 1.0 / 2, 1 / loads);
     offer.reason = "rows in pairs; " + describePanel(query, blocks);
     return offer;
   }

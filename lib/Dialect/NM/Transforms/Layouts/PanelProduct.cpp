@@ -123,13 +123,13 @@ private:
     task = {row0, rows, column0, cols, {}};
     if (results) {
       task.tile = viewResults(panel);
-      return emitAccumulation(rowTask, panel);
+      return emitAccumulation(panel);
     }
     auto tileType =
         MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
     task.tile =
         memref::AllocOp::create(b, tileType, b.getI64IntegerAttr(kAlignment));
-    emitAccumulation(rowTask, panel);
+    emitAccumulation(panel);
     if (op.getTransposeC())
       writeTransposed();
     memref::DeallocOp::create(b, task.tile);
@@ -144,63 +144,26 @@ private:
     return b.view(results, first, {task.rows, cols}, {cols, b.getIndexAttr(1)});
   }
 
-  /// The rows of a group are complete, and in L1: to C with those that it has.
-  void writeRows(const RowGroup &group) {
-    // Rows in order are written together.
-    int64_t together = shape.window > 0 ? 1 : shape.rows;
-    for (int64_t row = 0; row < shape.rows; row += together) {
-      Value first = group.rows[row];
-      if (results) {
-        for (int64_t i = 0; i < together; ++i)
-          emitEpilogueInPlace(b, shape, op, task.tile, group.rows[row + i],
-                              task.cols, b.add(task.row0, group.rows[row + i]),
-                              task.column0);
-        continue;
-      }
-      Value count = b.min(b.index(together), b.sub(task.rows, first));
-      Value view = memref::SubViewOp::create(
-          b, task.tile, ArrayRef<OpFoldResult>{first, b.getIndexAttr(0)},
-          ArrayRef<OpFoldResult>{b.getIndexAttr(together),
-                                 b.getIndexAttr(shape.cols)},
-          ArrayRef<OpFoldResult>{b.getIndexAttr(1), b.getIndexAttr(1)});
-      emitEpilogue(b, shape, op, view, count, task.cols,
-                   b.add(task.row0, first), task.column0);
+  /// Neighbours of which all sums are complete, and in L1: to C with those that
+  /// it has.
+  void writeRows(ArrayRef<Value> rows) {
+    if (results) {
+      for (Value row : rows)
+        emitEpilogueInPlace(b, shape, op, task.tile, row, task.cols,
+                            b.add(task.row0, row), task.column0);
+      return;
     }
+    auto together = static_cast<int64_t>(rows.size());
+    Value count = b.min(b.index(together), b.sub(task.rows, rows[0]));
+    Value view = memref::SubViewOp::create(
+        b, task.tile, ArrayRef<OpFoldResult>{rows[0], b.getIndexAttr(0)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(together),
+                               b.getIndexAttr(shape.cols)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1), b.getIndexAttr(1)});
+    emitEpilogue(b, shape, op, view, count, task.cols,
+                 b.add(task.row0, rows[0]), task.column0);
   }
-
-  /// Row group `number` of the task of which `first` is the first group, in
-  /// block `block`, of which `base` is the first slot and `length` the depth.
-  RowGroup groupOf(Value number, Value first, Value block, Value base,
-                   int64_t length) {
-    Value inWeight = b.add(first, number);
-    RowGroup group;
-    group.base = b.add(base, b.mul(inWeight, shape.rows * shape.slots(length)));
-    Value row = b.mul(number, shape.rows);
-    if (shape.window == 0) {
-      for (int64_t i = 0; i < shape.rows; ++i)
-        group.rows.push_back(b.add(row, i));
-      return group;
-    }
-    // The head of the pair: rows of the window, and common steps.
-    int64_t lastSlots = shape.contraction % shape.depth == 0
-                            ? 0
-                            : shape.slots(shape.contraction % shape.depth);
-    int64_t slots = shape.fullBlocks() * shape.slots(shape.depth) + lastSlots;
-    Value head = b.add(
-        b.mul(b.add(b.mul(block, shape.rowGroups()), inWeight), kStepSlots),
-        shape.rowGroups() * shape.rows * slots);
-    auto numberOf = [&](int64_t i) -> Value {
-      Value stored =
-          memref::LoadOp::create(b, offsets, ValueRange{b.add(head, i)});
-      return arith::IndexCastUIOp::create(b, b.getIndexType(), stored);
-    };
-    Value window = b.mul(arith::DivUIOp::create(b, row, b.index(shape.window)),
-                         shape.window);
-    for (int64_t i = 0; i < shape.rows; ++i)
-      group.rows.push_back(b.add(window, numberOf(i)));
-    group.common = numberOf(shape.rows);
-    return group;
-  }
+  bool writesRows() { return results ? op.hasEpilogue() : !op.getTransposeC(); }
 
   /// Numbers of column vectors that a panel can have: one for whole panels and
   /// one for the last, or any if the number of columns is dynamic.
@@ -217,19 +180,19 @@ private:
   }
 
   /// One variant of the loops for each number of column vectors in use.
-  void emitAccumulation(Value rowTask, Value panel) {
+  void emitAccumulation(Value panel) {
     SmallVector<int64_t> cases = vectorCounts();
     if (cases.empty()) // no columns, hence no panel
       return;
     int64_t last = cases.pop_back_val();
     if (cases.empty())
-      return emitBlocks(rowTask, panel, last);
+      return emitBlocks(panel, last);
     auto switchOp = scf::IndexSwitchOp::create(
         b, TypeRange{}, b.ceilDiv(task.cols, shape.lanes), cases, cases.size());
     OpBuilder::InsertionGuard guard(b);
     auto fill = [&](Region &region, int64_t v) {
       b.createBlock(&region);
-      emitBlocks(rowTask, panel, v);
+      emitBlocks(panel, v);
       scf::YieldOp::create(b);
     };
     for (auto [region, v] : llvm::zip(switchOp.getCaseRegions(), cases))
@@ -237,29 +200,36 @@ private:
     fill(switchOp.getDefaultRegion(), last);
   }
 
-  void emitBlocks(Value rowTask, Value panel, int64_t vectors) {
-    Value firstGroup = b.mul(rowTask, shape.rowBlock / shape.rows);
-    Value groups = b.ceilDiv(task.rows, shape.rows);
+  /// A contraction block of one panel.
+  struct Block {
+    Value number, base; ///< `base`: its first slot
+    int64_t length, vectors;
+    Value panel;           ///< a view of the panel
+    Value isFirst, isLast; ///< `isFirst` is null where there is no other
+  };
+
+  void emitBlocks(Value panel, int64_t vectors) {
     auto isBlock = [&](Value block, int64_t number) -> Value {
       return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block,
                                    b.index(number));
     };
-    auto emitBlock = [&](Value block, int64_t length) {
+    auto emitBlock = [&](Value number, int64_t length) {
       // Every block before the last has the full depth.
-      Value blockBase = b.mul(block, shape.rowGroups() * shape.rows *
-                                         shape.slots(shape.depth));
-      Value panelView = viewPanel(panel, block, length);
-      Value isFirst, isLast = isBlock(block, shape.blocks() - 1);
+      Value base = b.mul(number, shape.rowGroups() * shape.rows *
+                                     shape.slots(shape.depth));
+      Block block{number,
+                  base,
+                  length,
+                  vectors,
+                  viewPanel(panel, number, length),
+                  {},
+                  isBlock(number, shape.blocks() - 1)};
       if (shape.blocks() > 1)
-        isFirst = isBlock(block, 0);
-      b.loop(b.index(0), groups, 1, [&](Value number) {
-        prefetchBlock(panelView, length, number);
-        RowGroup group = groupOf(number, firstGroup, block, blockBase, length);
-        emitMicroKernel(b, shape, vectors, length, values, offsets, group,
-                        panelView, task.tile, isFirst);
-        if (results ? op.hasEpilogue() : !op.getTransposeC())
-          b.ifThen(isLast, [&] { writeRows(group); });
-      });
+        block.isFirst = isBlock(number, 0);
+      if (shape.window > 0)
+        emitWindows(block);
+      else
+        emitRowGroups(block);
     };
     int64_t full = shape.fullBlocks();
     if (full > 0)
@@ -269,19 +239,119 @@ private:
       emitBlock(b.index(full), shape.blockDepth(full));
   }
 
-  /// Row group `group` of a task asks for its share of the panel block that
-  /// follows `view` in memory, be it the panel's next or the next panel's
+  SmallVector<Value> multiply(const Block &block, const RowGroup &group,
+                              ArrayRef<Value> sums = {}) {
+    return emitMicroKernel(b, shape, block.vectors, block.length, values,
+                           offsets, group, block.panel, sums);
+  }
+
+  /// Sums of the block for rows that are neighbours.
+  void finish(const Block &block, ArrayRef<Value> sums, ArrayRef<Value> rows,
+              Value isFirst, Value isLast) {
+    emitSums(b, shape, sums, rows, task.tile, isFirst);
+    if (writesRows())
+      b.ifThen(isLast, [&] { writeRows(rows); });
+  }
+
+  void emitRowGroups(const Block &block) {
+    Value groups = b.ceilDiv(task.rows, shape.rows);
+    b.loop(b.index(0), groups, 1, [&](Value number) {
+      prefetchBlock(block, number, shape.rowBlock / shape.rows);
+      RowGroup group;
+      Value row = b.mul(number, shape.rows);
+      group.base = b.add(
+          block.base, b.mul(b.add(task.row0, row), shape.slots(block.length)));
+      for (int64_t i = 0; i < shape.rows; ++i)
+        group.rows.push_back(b.add(row, i));
+      finish(block, multiply(block, group), group.rows, block.isFirst,
+             block.isLast);
+    });
+  }
+
+  /// Rows of a window follow one another in the order of a chain: the sums of
+  /// two are in registers, of the one that the last step began and of the one
+  /// that the next will end.
+  void emitWindows(const Block &block) {
+    Value rows = b.mul(b.ceilDiv(task.rows, shape.rows), shape.rows);
+    SmallVector<Value> zeros(
+        block.vectors,
+        b.zero(VectorType::get({shape.lanes}, shape.accumulator)));
+    b.loop(b.index(0), rows, shape.window, [&](Value window) {
+      Value count = b.min(b.index(shape.window), b.sub(rows, window));
+      // Two links at a time: which registers begin and which end alternates.
+      auto loop = scf::ForOp::create(b, b.index(0), count, b.index(2), zeros);
+      {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(loop.getBody());
+        Value number = b.add(window, loop.getInductionVar());
+        // The window's first row is complete when its last one is.
+        Value follows =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ne, number, window);
+        Value isComplete = arith::AndIOp::create(b, block.isLast, follows);
+        SmallVector<Value> begun(loop.getRegionIterArgs());
+        begun = emitLink(block, window, number, begun, isComplete);
+        begun = emitLink(block, window, b.add(number, 1), begun, block.isLast);
+        scf::YieldOp::create(b, begun);
+      }
+      finish(block, SmallVector<Value>(loop.getResults()),
+             linkOf(block, window, window).rows,
+             arith::ConstantIntOp::create(b, 0, 1), block.isLast);
+    });
+  }
+
+  /// Ends the row of which `begun` are sums; returns those of the next one.
+  SmallVector<Value> emitLink(const Block &block, Value window, Value number,
+                              ArrayRef<Value> begun, Value isComplete) {
+    prefetchBlock(block, number, shape.rowBlock, /*lines=*/2);
+    RowGroup link = linkOf(block, window, number);
+    SmallVector<Value> sums(begun);
+    sums.resize(2 * begun.size(), b.zero(begun.front().getType()));
+    sums = multiply(block, link, sums);
+    ArrayRef<Value> all(sums);
+    finish(block, all.take_front(block.vectors), link.rows, block.isFirst,
+           isComplete);
+    return SmallVector<Value>(all.drop_front(block.vectors));
+  }
+
+  /// Link `number` of the task, in the window that begins at row `window` of
+  /// it: its head says which row of the window ends, and how many steps it has
+  /// in common with the one that begins.
+  RowGroup linkOf(const Block &block, Value window, Value number) {
+    Value place = b.add(task.row0, number);
+    int64_t lastSlots = shape.contraction % shape.depth == 0
+                            ? 0
+                            : shape.slots(shape.contraction % shape.depth);
+    int64_t slots = shape.fullBlocks() * shape.slots(shape.depth) + lastSlots;
+    int64_t rows = shape.rowGroups() * shape.rows;
+    Value head =
+        b.add(b.mul(b.add(b.mul(block.number, rows), place), 2), rows * slots);
+    auto numberAt = [&](int64_t i) -> Value {
+      Value stored =
+          memref::LoadOp::create(b, offsets, ValueRange{b.add(head, i)});
+      return arith::IndexCastUIOp::create(b, b.getIndexType(), stored);
+    };
+    RowGroup link;
+    link.base = b.add(block.base, b.mul(place, shape.slots(block.length)));
+    link.rows.push_back(b.add(window, numberAt(0)));
+    link.common = numberAt(1);
+    return link;
+  }
+
+  /// Step `number` of the `steps` of a task asks for its share of the panel
+  /// block that follows in memory, be it the panel's next or the next panel's
   /// first. The offsets reach a block in no order that the hardware could
   /// foresee: unless it is in L2 by then, its first touches wait for L3.
-  void prefetchBlock(Value view, int64_t length, Value group) {
-    int64_t line =
-        shape.target.getLine() * 8 / shape.accumulator.getIntOrFloatBitWidth();
-    int64_t lines = (shape.depth * shape.cols + line - 1) / line;
-    int64_t groups = shape.rowBlock / shape.rows;
-    int64_t share = (lines + groups - 1) / groups;
-    Value first = b.add(b.mul(group, share * line), length * shape.cols);
+  /// One request asks for `lines` neighbours.
+  void prefetchBlock(const Block &block, Value number, int64_t steps,
+                     int64_t lines = 1) {
+    int64_t request = shape.target.getLine() * 8 /
+                      shape.accumulator.getIntOrFloatBitWidth() * lines;
+    int64_t requests = llvm::divideCeil(shape.depth * shape.cols, request);
+    int64_t share = llvm::divideCeil(requests, steps);
+    Value first =
+        b.add(b.mul(number, share * request), block.length * shape.cols);
     for (int64_t i = 0; i < share; ++i)
-      b.prefetch(view, b.add(first, i * line));
+      b.prefetch(block.panel, b.add(first, i * request));
   }
 
   Value viewPanel(Value panel, Value block, int64_t length) {
@@ -465,12 +535,11 @@ Value mlir::nm::emitPanelProduct(const PanelProduct &product,
 
 std::string mlir::nm::panelResultForm(const PanelProduct &product) {
   PackedMatmulOp op = product.op;
-  // Sums stay where they are, so they are of the results' type; row groups and
-  // windows end with the weight, since what follows is another panel's.
+  // Sums stay where they are, so they are of the results' type; row groups end
+  // with the weight, since what follows is another panel's.
   Type element = cast<ShapedType>(op.getC().getType()).getElementType();
-  int64_t unit =
-      std::lcm(product.blocks.rows, std::max<int64_t>(product.window, 1));
-  if (element != op.getAccumulatorType() || op.getRows() % unit != 0)
+  if (element != op.getAccumulatorType() ||
+      op.getRows() % product.blocks.rows != 0)
     return "";
   unsigned column = op.getTransposeC() ? 0 : 1;
   bool followsColumns =

@@ -71,7 +71,7 @@ struct LayoutSpec {
   /// multiple of M), with D * C <= 65536, for Paired at most 1024. Grouped:
   /// elements of a row that share a scale (32, 64 or 128).
   int64_t depth = 0;
-  /// Paired: rows that are paired with one another (even, 2 to 64).
+  /// Paired: rows that form one chain (even, 2 to 384).
   int64_t window = 0;
   /// Lane: elements of a vector register (a power of two, 4 to 64).
   int64_t lanes = 0;
@@ -96,8 +96,9 @@ struct LayoutSpec {
   /// As panel, for weights in which the rows of a row group keep the same
   /// positions: one offset for all of them.
   static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth);
-  /// As panel, for two rows at a time: in each block, rows of a window that
-  /// keep many of the same positions stand together, with those first.
+  /// As panel, for two rows at a time: in each block the rows of a window form
+  /// a chain, each beside two that keep many of the same positions, which come
+  /// first.
   static LayoutSpec paired(int64_t cols, int64_t depth, int64_t window);
   /// For matrix-vector kernels on weights of four or eight bits: one stream of
   /// scales, positions and integers.

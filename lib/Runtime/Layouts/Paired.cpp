@@ -285,8 +285,9 @@ public:
             return makeError(
                 Errc::Format, "tensor ", quote(name), ": metadata of layout ",
                 parts.spec.str(), " pairs row ", link.row, " of the ", rows,
-                " from row ", row0, " on with the next, which do not pair, in ",
-                link.sharedSteps, " steps");
+                " from row ", row0, " on with the next for ", link.sharedSteps,
+                " steps, which do not pair; the file is damaged or of another "
+                "version: pack the weights again");
         }
       }
     }

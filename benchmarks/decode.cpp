@@ -41,7 +41,9 @@ struct Outcome {
   ProductCase product;
   Timing own;
   std::vector<Timing> peers;
-  double bandwidth = 0; ///< bytes/s that as many threads read
+  /// Bytes/s that as many threads read before the case or after it, whichever
+  /// is more: a shared machine's memory is not as fast at all times.
+  double bandwidth = 0;
 
   /// Whether the product is compared with this one: integers of one token with
   /// llama.cpp's of as many bits, others with nm's own.
@@ -230,8 +232,9 @@ private:
 };
 
 void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
-             const Settings &settings, double bandwidth, CacheFlush &flush,
+             const Settings &settings, CacheFlush &flush,
              std::vector<Outcome> &outcomes) {
+  double before = measureReadBandwidth(int(settings.threads));
   Case each(product, llama, settings);
   if (llvm::Error error = each.prepare()) {
     state.SkipWithError(llvm::toString(std::move(error)).c_str());
@@ -240,7 +243,8 @@ void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
   for (auto _ : state)
     state.SetIterationTime(each.runOnce(flush) / 1e3);
   outcomes.push_back(each.finish());
-  outcomes.back().bandwidth = bandwidth;
+  outcomes.back().bandwidth =
+      std::max(before, measureReadBandwidth(int(settings.threads)));
 }
 
 std::vector<ProductCase> makeCases(bool quick) {
@@ -294,7 +298,7 @@ llvm::json::Object toJson(const Timing &timing) {
                             {"relative_error", timing.error}};
 }
 
-std::vector<std::string> toTexts(const Settings &settings, double bandwidth,
+std::vector<std::string> toTexts(const Settings &settings,
                                  const std::vector<Outcome> &outcomes) {
   llvm::json::Array cases;
   for (const Outcome &o : outcomes) {
@@ -303,13 +307,12 @@ std::vector<std::string> toTexts(const Settings &settings, double bandwidth,
       peers[peer.name] = toJson(peer);
     llvm::json::Object item = toJson(o.own);
     item["case"] = o.product.name();
+    item["bandwidth_gbs"] = o.bandwidth / 1e9;
     item["peers"] = std::move(peers);
     cases.push_back(std::move(item));
   }
-  llvm::json::Value root =
-      llvm::json::Object{{"threads", settings.threads},
-                         {"bandwidth_gbs", bandwidth / 1e9},
-                         {"cases", std::move(cases)}};
+  llvm::json::Value root = llvm::json::Object{{"threads", settings.threads},
+                                              {"cases", std::move(cases)}};
   return {llvm::formatv("{0:2}\n", root).str()};
 }
 
@@ -349,11 +352,6 @@ static int run(int argc, char **argv) {
   }
   Machine machine = measureMachine();
   printMachine(command.table(), machine, int(settings.threads));
-  double bandwidth = settings.threads == 1
-                         ? machine.bandwidth
-                         : measureReadBandwidth(int(settings.threads));
-  command.table() << llvm::formatv("{0} thread(s) read {1:f1} GB/s\n",
-                                   settings.threads, bandwidth / 1e9);
   CacheFlush flush;
   command.table() << (llama ? "llama.cpp: " + llama->variant()
                             : "llama.cpp: none, NM_GGML names no folder")
@@ -368,11 +366,10 @@ static int run(int argc, char **argv) {
                                      : 41;
       },
       [&](benchmark::State &state, const ProductCase &product) {
-        runCase(state, product, llama.get(), settings, bandwidth, flush,
-                outcomes);
+        runCase(state, product, llama.get(), settings, flush, outcomes);
       });
   return runTable(header(), outcomes, command, row,
-                  [&] { return toTexts(settings, bandwidth, outcomes); });
+                  [&] { return toTexts(settings, outcomes); });
 }
 
 int main(int argc, char **argv) {

@@ -231,10 +231,10 @@ private:
   std::vector<std::unique_ptr<Llama::Product>> theirs;
 };
 
+/// `bandwidth` is what was read before the case, then what is after it.
 void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
-             const Settings &settings, CacheFlush &flush,
+             const Settings &settings, double &bandwidth, CacheFlush &flush,
              std::vector<Outcome> &outcomes) {
-  double before = measureReadBandwidth(int(settings.threads));
   Case each(product, llama, settings);
   if (llvm::Error error = each.prepare()) {
     state.SkipWithError(llvm::toString(std::move(error)).c_str());
@@ -243,8 +243,9 @@ void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
   for (auto _ : state)
     state.SetIterationTime(each.runOnce(flush) / 1e3);
   outcomes.push_back(each.finish());
-  outcomes.back().bandwidth =
-      std::max(before, measureReadBandwidth(int(settings.threads)));
+  double before =
+      std::exchange(bandwidth, measureReadBandwidth(int(settings.threads)));
+  outcomes.back().bandwidth = std::max(before, bandwidth);
 }
 
 std::vector<ProductCase> makeCases(bool quick) {
@@ -357,6 +358,7 @@ static int run(int argc, char **argv) {
                             : "llama.cpp: none, NM_GGML names no folder")
                   << "\n";
   std::vector<Outcome> outcomes;
+  double bandwidth = measureReadBandwidth(int(settings.threads));
   registerCases(
       makeCases(settings.quick),
       [&](const ProductCase &product) {
@@ -366,7 +368,8 @@ static int run(int argc, char **argv) {
                                      : 41;
       },
       [&](benchmark::State &state, const ProductCase &product) {
-        runCase(state, product, llama.get(), settings, flush, outcomes);
+        runCase(state, product, llama.get(), settings, bandwidth, flush,
+                outcomes);
       });
   return runTable(header(), outcomes, command, row,
                   [&] { return toTexts(settings, outcomes); });

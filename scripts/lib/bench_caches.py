@@ -18,6 +18,7 @@ import numpy
 
 import compiled
 import nm
+from bench_options import numbers
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/Import/Onnx/Inputs"))
 from onnxfile import graph, model, node, value  # noqa: E402
@@ -62,10 +63,6 @@ def run(folder, options, rows, heads, groups, width):
         print(f"{rows:6} {heads:5} of {groups:2} {width:5} {batch:5} {threads:3} " +
               " ".join(f"{sizes[kind]:8.2f} {best[kind]:8.3f} {sizes[kind] / best[kind]:6.1f}" for kind in calls) +
               f" {sizes['f32'] / sizes['i8']:6.2f} {best['f32'] / best['i8']:6.2f} {error:8.1e}", flush=True)
-
-
-def numbers(text):
-    return [int(part) for part in text.split(",")]
 
 
 def main():

@@ -32,6 +32,7 @@ import compiled
 import llamacpp
 import onnxruntime
 import torch_models
+from bench_options import numbers
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/Import/Onnx/Inputs"))
 import seq2seq  # noqa: E402
@@ -352,10 +353,6 @@ def once(path, inputs):
     arrays, before = [numpy.load(name) for name in inputs], resident_mib()
     onnxruntime.Session(path, 1).run(arrays)
     print(resident_mib() - before)
-
-
-def numbers(text):
-    return [int(part) for part in text.split(",")]
 
 
 def main():

@@ -20,6 +20,7 @@ import compiled
 import llama_decoder
 import nm
 import onnxruntime
+from bench_options import numbers
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/Import/Onnx/Inputs"))
 from onnxfile import graph, model, node, tensor, value  # noqa: E402
@@ -90,10 +91,6 @@ def measure(calls, x, threads, rounds, flushed):
             call(x)
             times[name].append((time.perf_counter() - start) * 1e3)
     return times
-
-
-def numbers(text):
-    return [int(part) for part in text.split(",")]
 
 
 def main():

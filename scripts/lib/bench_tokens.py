@@ -24,6 +24,7 @@ import llamacpp
 import nm
 import onnxruntime
 import transformers
+from bench_options import numbers
 
 REST_S = 0.3  # OpenMP's threads spin for 200 ms after a parallel region, which would slow the other runtime
 
@@ -213,10 +214,6 @@ class Bench:
                       flush=True)
         for runtime in runtimes:
             runtime.close()
-
-
-def numbers(text):
-    return [int(part) for part in text.split(",")]
 
 
 def main():

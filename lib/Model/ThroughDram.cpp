@@ -20,6 +20,16 @@ namespace nm::model {
 
 using support::ceilDiv;
 
+/// Cycles in which DRAM moves all logits once: only as many keys as rows see,
+/// of each unit on its own.
+static double logitTransfer(const Device &device, const AttentionShape &shape,
+                            const BlockSums &sums) {
+  return static_cast<double>(unitCount(shape)) *
+         static_cast<double>(sums.area) *
+         static_cast<double>(device.elementBits) / 8 /
+         device.dramBytesPerCycle();
+}
+
 double throughDram(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums,
                    const AttentionLayout &layout, const Cost &cost) {
@@ -27,11 +37,8 @@ double throughDram(const Device &device, const AttentionShape &shape,
   double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
   double steps = static_cast<double>(blocks) * packs;
   double latency = transferLatency(device);
-  // Only as many keys as rows see, of each unit on its own.
   double units = static_cast<double>(unitCount(shape));
-  double moved = units * static_cast<double>(sums.area) *
-                 static_cast<double>(device.elementBits) / 8 /
-                 device.dramBytesPerCycle();
+  double moved = logitTransfer(device, shape, sums);
   int64_t groups =
       layout.total / flow.rows * ceilDiv(flow.rows, layout.softmaxRows) +
       ceilDiv(layout.total % flow.rows, layout.softmaxRows);
@@ -90,9 +97,7 @@ double besideSoftmax(const Device &device, const AttentionShape &shape,
   int64_t groups = flow.packed * ceilDiv(flow.rows, layout.softmaxRows);
   if (layout.sums != Sums::Resident || groups <= kSlots)
     return 0;
-  double moved =
-      static_cast<double>(unitCount(shape)) * static_cast<double>(sums.area) *
-      static_cast<double>(device.elementBits) / 8 / device.dramBytesPerCycle();
+  double moved = logitTransfer(device, shape, sums);
   int64_t reads = ceilDiv(shape.valueWidth(), layout.segment);
   int64_t strips = ceilDiv(flow.rows, layout.rowStrip) *
                    ceilDiv(shape.keys, layout.strip) * reads;

@@ -136,33 +136,22 @@ module nm_array_weight #(
       .position(step_position),
       .dest(dest)
   );
-  generate
-    if (M > 1) begin : g_decoder
-      nm_array_decoder #(
-          .COLS(COLS),
-          .INDEX_BITS(INDEX_BITS)
-      ) decoder (
-          .clk(clk),
-          .rst(rst),
-          .group(load_group),
-          .step(load),
-          .last(load_last),
-          .ready(decodes),
-          .bytes_valid(index_valid),
-          .bytes_ready(index_ready),
-          .bytes(index_bytes),
-          .indices(indices)
-      );
-    end else begin : g_dense
-      /* verilator lint_off UNUSEDSIGNAL */
-      logic unused;
-      /* verilator lint_on UNUSEDSIGNAL */
-      assign unused = ^{index_valid, index_bytes, load_group, load_last};
-      assign decodes = 1'b1;
-      assign index_ready = 1'b0;
-      assign indices = '0;
-    end
-  endgenerate
+  nm_array_decoder #(
+      .COLS(COLS),
+      .M(M),
+      .INDEX_BITS(INDEX_BITS)
+  ) decoder (
+      .clk(clk),
+      .rst(rst),
+      .group(load_group),
+      .step(load),
+      .last(load_last),
+      .ready(decodes),
+      .bytes_valid(index_valid),
+      .bytes_ready(index_ready),
+      .bytes(index_bytes),
+      .indices(indices)
+  );
   assign step_ready = due && advance;
   assign step = step_ready && step_valid;
   assign load_ready = load_due && decodes && advance;

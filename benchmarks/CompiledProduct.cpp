@@ -161,10 +161,29 @@ CompiledProduct::compile(const ProductCase &product, const ProductData &data,
     return params.takeError();
   result->params = std::move(*params);
   result->x = data.x;
-  rt::Tensor input{rt::denseView(result->x.data(), rt::DType::F32,
-                                 {product.tokens, product.depth}),
-                   nullptr};
-  if (auto error = result->function.prepare({input}, result->params.get()))
+  if (auto error = result->function.prepare({result->input(product)},
+                                            result->params.get()))
     return error;
   return result;
+}
+
+rt::Tensor CompiledProduct::input(const ProductCase &product) {
+  return {
+      rt::denseView(x.data(), rt::DType::F32, {product.tokens, product.depth}),
+      nullptr};
+}
+
+llvm::Error CompiledProduct::addCopy(const ProductCase &product,
+                                     const ProductData &data) {
+  auto loaded = loadWeight(product, data.w, function.manifest);
+  if (!loaded)
+    return loaded.takeError();
+  copy = std::move(*loaded);
+  auto prepared =
+      Call::prepare(function.signature, function.jit->entry(), {input(product)},
+                    function.manifest, copy.get());
+  if (!prepared)
+    return prepared.takeError();
+  copyCall = std::move(*prepared);
+  return llvm::Error::success();
 }

@@ -49,15 +49,23 @@ public:
   static llvm::Expected<std::unique_ptr<CompiledProduct>>
   compile(const ProductCase &product, const ProductData &data, int threads);
 
+  /// Loads the weight once more, for `runCopy`.
+  llvm::Error addCopy(const ProductCase &product, const ProductData &data);
+  /// A call on the copy: it leaves code, threads and activations where a
+  /// model's layer before would have left them, and the weight itself in
+  /// memory.
+  void runCopy() { copyCall.timeOnce(); }
   double timeOnce() { return function.call.timeOnce(); }
   llvm::Expected<std::vector<float>> run() { return function.run(); }
 
 private:
   CompiledProduct() = default;
+  rt::Tensor input(const ProductCase &product);
 
-  std::unique_ptr<rt::Params> params;
+  std::unique_ptr<rt::Params> params, copy;
   std::vector<float> x;
   CompiledFunction function;
+  mlir::nm::driver::Call copyCall;
 };
 
 } // namespace nm::bench

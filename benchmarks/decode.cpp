@@ -7,9 +7,11 @@
 //
 // Writing a token is a product of every weight with one vector, bound by the
 // bytes of the weights. Each case runs nm and llama.cpp's types in turn, so
-// that noise falls on all alike, each after the caches have been read over.
-// Results are compared with the product in float64 of the weights that each
-// itself holds.
+// that noise falls on all alike. Before each the caches are read over, and then
+// the same product runs with a copy of the weight: as behind another layer of a
+// model, the weight comes from memory, and code, activations and what starts
+// the threads do not. Results are compared with the product in float64 of the
+// weights that each itself holds.
 //
 //===----------------------------------------------------------------------===//
 
@@ -77,7 +79,7 @@ struct Settings {
 /// What runs in turn with a case, and what is done around it.
 struct Rival {
   Timing timing;
-  std::function<void()> wake, run, rest;
+  std::function<void()> wake, runCopy, run, rest;
   std::vector<double> samples;
 };
 
@@ -142,6 +144,7 @@ public:
     for (Rival &rival : rivals) {
       rival.wake();
       flush.run();
+      rival.runCopy();
       mlir::nm::driver::Stopwatch watch;
       rival.run();
       rival.samples.push_back(watch.ms());
@@ -169,13 +172,20 @@ private:
     auto compiled = CompiledProduct::compile(own, ownData, settings.threads);
     if (!compiled)
       return compiled.takeError();
+    if (llvm::Error error = (*compiled)->addCopy(own, ownData))
+      return error;
     auto result = (*compiled)->run();
     if (!result)
       return result.takeError();
     timing.error = relativeError(own, ownData.w, ownData.x, *result);
     timing.megabytes = own.bytes() / 1e6;
     CompiledProduct *code = compiled->get();
-    rivals.push_back({timing, [] {}, [code] { code->timeOnce(); }, [] {}, {}});
+    rivals.push_back({timing,
+                      [] {},
+                      [code] { code->runCopy(); },
+                      [code] { code->timeOnce(); },
+                      [] {},
+                      {}});
     owned.push_back(std::move(*compiled));
     return llvm::Error::success();
   }
@@ -199,11 +209,17 @@ private:
 
   llvm::Error addTheirs(const char *type) {
     // The same dense weights that nm prunes and rounds.
-    auto peer = llama->product(type, data.before, data.x, product.rows,
-                               product.depth, product.tokens);
+    auto make = [&] {
+      return llama->product(type, data.before, data.x, product.rows,
+                            product.depth, product.tokens);
+    };
+    auto peer = make();
     if (!peer)
       return peer.takeError();
-    Llama::Product *code = peer->get();
+    auto copied = make();
+    if (!copied)
+      return copied.takeError();
+    Llama::Product *code = peer->get(), *copy = copied->get();
     code->run();
     code->rest();
     Timing timing;
@@ -213,10 +229,12 @@ private:
         relativeError(product, code->weight(), data.x, code->result());
     rivals.push_back({timing,
                       [code] { code->wake(); },
+                      [copy] { copy->run(); },
                       [code] { code->run(); },
                       [code] { code->rest(); },
                       {}});
     theirs.push_back(std::move(*peer));
+    theirs.push_back(std::move(*copied));
     return llvm::Error::success();
   }
 

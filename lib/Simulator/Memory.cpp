@@ -17,10 +17,13 @@ namespace nm::sim {
 using isa::Tensor;
 using isa::Type;
 
-/// Calls body(row, offset, size) for the rows of a tensor in order: the number
-/// of its first element, and where it lies.
-template <typename Body>
-static void forEachRow(const Tensor &tensor, Body body) {
+/// Calls body(inTensor, inHost, size, stride) for the rows of a tensor in
+/// order: where they begin in its memory, in which their elements lie `stride`
+/// apart, and in the host's array of `type`, in which they are dense.
+template <typename Own, typename Host, typename Body>
+static void forEachRow(const Tensor &tensor, Own *content, Host *host,
+                       Type type, Body body) {
+  int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
   std::vector<int64_t> strides = isa::stridesOf(tensor);
   size_t last = tensor.shape.size() - 1;
   int64_t size = tensor.shape[last];
@@ -30,7 +33,8 @@ static void forEachRow(const Tensor &tensor, Body body) {
     int64_t offset = 0;
     for (size_t k = 0; k < last; ++k)
       offset += index[k] * strides[k];
-    body(element, offset, size, strides[last]);
+    body(content + offset * bytes, host + element * hostBytes, size,
+         strides[last]);
     for (size_t k = last; k-- > 0;) {
       if (++index[k] < tensor.shape[k])
         break;
@@ -39,52 +43,48 @@ static void forEachRow(const Tensor &tensor, Body body) {
   }
 }
 
+/// Elements that keep their type; strides in elements.
+static void copyRow(uint8_t *to, int64_t toStride, const uint8_t *from,
+                    int64_t fromStride, int64_t size, int64_t bytes) {
+  if (toStride == 1 && fromStride == 1) {
+    std::memcpy(to, from, size * bytes);
+    return;
+  }
+  for (int64_t i = 0; i < size; ++i)
+    std::memcpy(to + i * toStride * bytes, from + i * fromStride * bytes,
+                bytes);
+}
+
 isa::Overflow writeTensor(const Tensor &tensor, uint8_t *content,
                           const void *host, Type type) {
   isa::Overflow overflow;
-  const uint8_t *from = static_cast<const uint8_t *>(host);
-  int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
   std::vector<float> row;
-  forEachRow(tensor, [&](int64_t element, int64_t offset, int64_t size,
-                         int64_t stride) {
-    const uint8_t *source = from + element * hostBytes;
-    uint8_t *dest = content + offset * bytes;
-    if (type == tensor.type) {
-      for (int64_t i = 0; stride != 1 && i < size; ++i)
-        std::memcpy(dest + i * stride * bytes, source + i * bytes, bytes);
-      if (stride == 1)
-        std::memcpy(dest, source, size * bytes);
-      return;
-    }
+  auto write = [&](uint8_t *dest, const uint8_t *source, int64_t size,
+                   int64_t stride) {
+    if (type == tensor.type)
+      return copyRow(dest, stride, source, 1, size, isa::typeBytes(type));
     row.resize(size);
     toFloats(source, type, size, 1, row.data());
     for (float value : row)
       overflow.add(value, tensor.type);
     fromFloats(row.data(), tensor.type, size, stride, dest);
-  });
+  };
+  forEachRow(tensor, content, static_cast<const uint8_t *>(host), type, write);
   return overflow;
 }
 
 void readTensor(const Tensor &tensor, const uint8_t *content, void *host,
                 Type type) {
-  uint8_t *to = static_cast<uint8_t *>(host);
-  int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
   std::vector<float> row;
-  forEachRow(tensor, [&](int64_t element, int64_t offset, int64_t size,
-                         int64_t stride) {
-    const uint8_t *source = content + offset * bytes;
-    uint8_t *dest = to + element * hostBytes;
-    if (type == tensor.type) {
-      for (int64_t i = 0; stride != 1 && i < size; ++i)
-        std::memcpy(dest + i * bytes, source + i * stride * bytes, bytes);
-      if (stride == 1)
-        std::memcpy(dest, source, size * bytes);
-      return;
-    }
+  auto read = [&](const uint8_t *source, uint8_t *dest, int64_t size,
+                  int64_t stride) {
+    if (type == tensor.type)
+      return copyRow(dest, 1, source, stride, size, isa::typeBytes(type));
     row.resize(size);
     toFloats(source, tensor.type, size, stride, row.data());
     fromFloats(row.data(), type, size, 1, dest);
-  });
+  };
+  forEachRow(tensor, content, static_cast<uint8_t *>(host), type, read);
 }
 
 Memory Memory::none(const Program &program) {

@@ -111,27 +111,28 @@ bool Generator::set(const std::string &key, const std::string &value) {
     return refuse("'" + ::nm::support::printable(key + "=" + value) +
                   "'; expected " + expected);
   };
+  auto from1 = [&](double &field, double most, const char *expected) {
+    return (number(value, field) && field >= 1 && field <= most) ||
+           refused(expected);
+  };
+  auto counts = [&](uint64_t &field) {
+    return (whole(value, field) && field > 0) ||
+           refused("a whole number of at least 1");
+  };
   if (key == "rate")
-    return (number(value, rate) && rate >= 1 && rate <= 1e15) ||
-           refused("1 to 1e15 bit/s, such as 8G");
+    return from1(rate, 1e15, "1 to 1e15 bit/s, such as 8G");
   if (key == "peak")
-    return (number(value, peak) && peak >= 1 && peak <= 1e15) ||
-           refused("1 to 1e15 bit/s, such as 10G");
+    return from1(peak, 1e15, "1 to 1e15 bit/s, such as 10G");
   if (key == "on")
-    return (number(value, on) && on >= 1 && on <= 1e15) ||
-           refused("1 to 1e15 ns");
+    return from1(on, 1e15, "1 to 1e15 ns");
   if (key == "duration")
-    return (number(value, duration) && duration >= 1 && duration <= 4e18) ||
-           refused("1 to 4e18 ns, such as 86400e9");
+    return from1(duration, 4e18, "1 to 4e18 ns, such as 86400e9");
   if (key == "packets")
-    return (whole(value, packets) && packets > 0) ||
-           refused("a whole number of at least 1");
+    return counts(packets);
   if (key == "flows")
-    return (whole(value, flows) && flows > 0) ||
-           refused("a whole number of at least 1");
+    return counts(flows);
   if (key == "size")
-    return (whole(value, size) && size > 0) ||
-           refused("a whole number of at least 1");
+    return counts(size);
   if (key == "seed")
     return whole(value, seed) || refused("a whole number");
   if (key == "order") {

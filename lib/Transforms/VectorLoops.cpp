@@ -325,14 +325,7 @@ private:
 LogicalResult mlir::nm::emitVectorLoops(RewriterBase &rewriter,
                                         linalg::LinalgOp op,
                                         const VectorLoopOptions &options) {
-  OpBuilder::InsertionGuard guard(rewriter);
-  rewriter.setInsertionPoint(op);
-  NestEmitter emitter(rewriter, op, options);
-  if (failed(emitter.check()))
-    return failure();
-  emitter.emit();
-  rewriter.eraseOp(op);
-  return success();
+  return replaceByLoops<NestEmitter>(rewriter, op, options);
 }
 
 bool mlir::nm::isWorthThreads(linalg::LinalgOp op, unsigned loop,

@@ -51,6 +51,20 @@ Value loadLanes(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
 void storeLanes(ImplicitLocOpBuilder &b, Value value, Value memref,
                 ValueRange indices, int64_t lanes);
 
+/// Replaces `op` by what an `Emitter` of either makes of it.
+template <typename Emitter>
+LogicalResult replaceByLoops(RewriterBase &rewriter, linalg::LinalgOp op,
+                             const VectorLoopOptions &options) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  Emitter emitter(rewriter, op, options);
+  if (failed(emitter.check()))
+    return failure();
+  emitter.emit();
+  rewriter.eraseOp(op);
+  return success();
+}
+
 } // namespace mlir::nm
 
 #endif // NM_LIB_TRANSFORMS_VECTORLOOPS_H

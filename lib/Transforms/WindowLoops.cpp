@@ -201,12 +201,5 @@ private:
 LogicalResult mlir::nm::emitWindowLoops(RewriterBase &rewriter,
                                         linalg::LinalgOp op,
                                         const VectorLoopOptions &options) {
-  OpBuilder::InsertionGuard guard(rewriter);
-  rewriter.setInsertionPoint(op);
-  WindowEmitter emitter(rewriter, op, options);
-  if (failed(emitter.check()))
-    return failure();
-  emitter.emit();
-  rewriter.eraseOp(op);
-  return success();
+  return replaceByLoops<WindowEmitter>(rewriter, op, options);
 }

@@ -181,33 +181,26 @@ bool Parser::shape(Shape &shape) {
 }
 
 bool Parser::condition(Condition &condition, unsigned depth) {
-  if (!conjunction(condition, depth))
-    return false;
-  if (!is("or"))
-    return true;
-  Condition all;
-  all.kind = Condition::Or;
-  all.operands.push_back(std::move(condition));
-  while (accept("or")) {
-    all.operands.emplace_back();
-    if (!conjunction(all.operands.back(), depth))
-      return false;
-  }
-  condition = std::move(all);
-  return true;
+  return joined("or", Condition::Or, &Parser::conjunction, condition, depth);
 }
 
 bool Parser::conjunction(Condition &condition, unsigned depth) {
-  if (!comparison(condition, depth))
+  return joined("and", Condition::And, &Parser::comparison, condition, depth);
+}
+
+bool Parser::joined(const char *word, Condition::Kind kind,
+                    bool (Parser::*operand)(Condition &, unsigned),
+                    Condition &condition, unsigned depth) {
+  if (!(this->*operand)(condition, depth))
     return false;
-  if (!is("and"))
+  if (!is(word))
     return true;
   Condition all;
-  all.kind = Condition::And;
+  all.kind = kind;
   all.operands.push_back(std::move(condition));
-  while (accept("and")) {
+  while (accept(word)) {
     all.operands.emplace_back();
-    if (!comparison(all.operands.back(), depth))
+    if (!(this->*operand)(all.operands.back(), depth))
       return false;
   }
   condition = std::move(all);

@@ -91,93 +91,82 @@ DequantizeRowsOp::reifyResultShapes(OpBuilder &builder,
   return reifyRows(*this, builder, dims);
 }
 
-namespace {
-
 /// The size of rows, which needs none of their numbers.
-struct SizeOfRows : OpRewritePattern<tensor::DimOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(tensor::DimOp op,
-                                PatternRewriter &rewriter) const override {
-    auto rows = op.getSource().getDefiningOp<DequantizeRowsOp>();
-    std::optional<int64_t> dim = op.getConstantIndex();
-    if (!rows || !dim || *dim < 0 ||
-        *dim >= rows.getResult().getType().getRank() ||
-        !rows.getResult().getType().isDynamicDim(*dim))
-      return rewriter.notifyMatchFailure(op, "no open size of rows");
-    rewriter.replaceOpWithNewOp<tensor::DimOp>(op, rows.getInput(), *dim);
-    return success();
-  }
-};
+static LogicalResult sizeOfRows(tensor::DimOp op, PatternRewriter &rewriter) {
+  auto rows = op.getSource().getDefiningOp<DequantizeRowsOp>();
+  std::optional<int64_t> dim = op.getConstantIndex();
+  if (!rows || !dim || *dim < 0 ||
+      *dim >= rows.getResult().getType().getRank() ||
+      !rows.getResult().getType().isDynamicDim(*dim))
+    return rewriter.notifyMatchFailure(op, "no open size of rows");
+  rewriter.replaceOpWithNewOp<tensor::DimOp>(op, rows.getInput(), *dim);
+  return success();
+}
+
+static bool keepsLast(ArrayRef<ReassociationIndices> groups) {
+  return !groups.empty() && groups.back().size() == 1;
+}
+
+static Value viewOf(tensor::CastOp op, Value rows, RankedTensorType bytes,
+                    PatternRewriter &rewriter) {
+  return tensor::CastOp::create(rewriter, op.getLoc(), bytes, rows);
+}
+static Value viewOf(tensor::ExtractSliceOp op, Value rows,
+                    RankedTensorType bytes, PatternRewriter &rewriter) {
+  SmallVector<OpFoldResult> sizes = op.getMixedSizes();
+  int64_t last = op.getSourceType().getRank() - 1;
+  if (op.getDroppedDims().test(last) || op.isDynamicSize(last))
+    return {};
+  // As wide as a row: from its beginning, one by one.
+  sizes[last] = rewriter.getIndexAttr(
+      cast<RankedTensorType>(rows.getType()).getShape().back());
+  return tensor::ExtractSliceOp::create(rewriter, op.getLoc(), bytes, rows,
+                                        op.getMixedOffsets(), sizes,
+                                        op.getMixedStrides());
+}
+static Value viewOf(tensor::CollapseShapeOp op, Value rows,
+                    RankedTensorType bytes, PatternRewriter &rewriter) {
+  if (!keepsLast(op.getReassociationIndices()))
+    return {};
+  return tensor::CollapseShapeOp::create(rewriter, op.getLoc(), bytes, rows,
+                                         op.getReassociationIndices());
+}
+static Value viewOf(tensor::ExpandShapeOp op, Value rows,
+                    RankedTensorType bytes, PatternRewriter &rewriter) {
+  if (!keepsLast(op.getReassociationIndices()))
+    return {};
+  SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
+  shape.back() = rewriter.getIndexAttr(bytes.getShape().back());
+  return tensor::ExpandShapeOp::create(rewriter, op.getLoc(), bytes, rows,
+                                       op.getReassociationIndices(), shape);
+}
 
 /// A view of numbers becomes one of rows, if it leaves rows whole.
-template <typename Op> struct ViewRows : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op,
-                                PatternRewriter &rewriter) const override {
-    auto rows = op->getOperand(0).template getDefiningOp<DequantizeRowsOp>();
-    if (!rows)
-      return rewriter.notifyMatchFailure(op, "is no view of rows");
-    auto numbers = cast<RankedTensorType>(op->getResult(0).getType());
-    RankedTensorType source = rows.getResult().getType();
-    int64_t width = source.getShape().back();
-    if (numbers.getRank() == 0 || numbers.getShape().back() != width)
-      return rewriter.notifyMatchFailure(op, "cuts rows");
-    RankedTensorType bytes =
-        resized(numbers, kRowScaleBytes, rewriter.getI8Type());
-    Value view = viewOf(op, rows.getInput(), bytes, rewriter);
-    if (!view)
-      return rewriter.notifyMatchFailure(op, "cuts or joins rows");
-    rewriter.replaceOpWithNewOp<DequantizeRowsOp>(op, numbers, view,
-                                                  rows.getCacheAttr());
-    return success();
-  }
-
-private:
-  static bool keepsLast(ArrayRef<ReassociationIndices> groups) {
-    return !groups.empty() && groups.back().size() == 1;
-  }
-
-  static Value viewOf(tensor::CastOp op, Value rows, RankedTensorType bytes,
-                      PatternRewriter &rewriter) {
-    return tensor::CastOp::create(rewriter, op.getLoc(), bytes, rows);
-  }
-  static Value viewOf(tensor::ExtractSliceOp op, Value rows,
-                      RankedTensorType bytes, PatternRewriter &rewriter) {
-    SmallVector<OpFoldResult> sizes = op.getMixedSizes();
-    int64_t last = op.getSourceType().getRank() - 1;
-    if (op.getDroppedDims().test(last) || op.isDynamicSize(last))
-      return {};
-    // As wide as a row: from its beginning, one by one.
-    sizes[last] = rewriter.getIndexAttr(
-        cast<RankedTensorType>(rows.getType()).getShape().back());
-    return tensor::ExtractSliceOp::create(rewriter, op.getLoc(), bytes, rows,
-                                          op.getMixedOffsets(), sizes,
-                                          op.getMixedStrides());
-  }
-  static Value viewOf(tensor::CollapseShapeOp op, Value rows,
-                      RankedTensorType bytes, PatternRewriter &rewriter) {
-    if (!keepsLast(op.getReassociationIndices()))
-      return {};
-    return tensor::CollapseShapeOp::create(rewriter, op.getLoc(), bytes, rows,
-                                           op.getReassociationIndices());
-  }
-  static Value viewOf(tensor::ExpandShapeOp op, Value rows,
-                      RankedTensorType bytes, PatternRewriter &rewriter) {
-    if (!keepsLast(op.getReassociationIndices()))
-      return {};
-    SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
-    shape.back() = rewriter.getIndexAttr(bytes.getShape().back());
-    return tensor::ExpandShapeOp::create(rewriter, op.getLoc(), bytes, rows,
-                                         op.getReassociationIndices(), shape);
-  }
-};
-
-} // namespace
+template <typename Op>
+static LogicalResult viewRows(Op op, PatternRewriter &rewriter) {
+  auto rows = op->getOperand(0).template getDefiningOp<DequantizeRowsOp>();
+  if (!rows)
+    return rewriter.notifyMatchFailure(op, "is no view of rows");
+  auto numbers = cast<RankedTensorType>(op->getResult(0).getType());
+  RankedTensorType source = rows.getResult().getType();
+  int64_t width = source.getShape().back();
+  if (numbers.getRank() == 0 || numbers.getShape().back() != width)
+    return rewriter.notifyMatchFailure(op, "cuts rows");
+  RankedTensorType bytes =
+      resized(numbers, kRowScaleBytes, rewriter.getI8Type());
+  Value view = viewOf(op, rows.getInput(), bytes, rewriter);
+  if (!view)
+    return rewriter.notifyMatchFailure(op, "cuts or joins rows");
+  rewriter.replaceOpWithNewOp<DequantizeRowsOp>(op, numbers, view,
+                                                rows.getCacheAttr());
+  return success();
+}
 
 void DequantizeRowsOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                                   MLIRContext *context) {
-  patterns
-      .add<SizeOfRows, ViewRows<tensor::CastOp>,
-           ViewRows<tensor::ExtractSliceOp>, ViewRows<tensor::CollapseShapeOp>,
-           ViewRows<tensor::ExpandShapeOp>>(context);
+                                                   MLIRContext *) {
+  patterns.add(sizeOfRows)
+      .add(viewRows<tensor::CastOp>)
+      .add(viewRows<tensor::ExtractSliceOp>)
+      .add(viewRows<tensor::CollapseShapeOp>)
+      .add(viewRows<tensor::ExpandShapeOp>);
 }

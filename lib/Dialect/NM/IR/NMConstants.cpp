@@ -82,12 +82,26 @@ allocateStorage(RankedTensorType type, LayoutAttr layout,
   return types;
 }
 
-static SmallVector<DenseElementsAttr>
-toAttributes(ArrayRef<RankedTensorType> types,
-             ArrayRef<std::vector<char>> buffers) {
+/// Writes a weight in a layout to `values` and `metadata`, which is null where
+/// the layout has none. False if it does not fit.
+using Store =
+    llvm::function_ref<bool(const rt::WeightDesc &, const rt::LayoutSpec &,
+                            void *values, void *metadata)>;
+
+/// The storage of `type` in `layout` as `store` fills it.
+static FailureOr<SmallVector<DenseElementsAttr>>
+storeConstant(RankedTensorType type, LayoutAttr layout, Store store) {
+  SparsityAttr sparsity = getSparsity(type);
+  rt::WeightDesc desc = describe(type, sparsity);
+  SmallVector<std::vector<char>> buffers;
+  auto types = allocateStorage(type, layout, buffers);
+  if (failed(types) || desc.dtype == rt::DType::Unknown ||
+      !store(desc, getSpec(layout, sparsity), buffers[0].data(),
+             buffers.size() > 1 ? buffers[1].data() : nullptr))
+    return failure();
   SmallVector<DenseElementsAttr> result;
-  for (auto [type, buffer] : llvm::zip(types, buffers))
-    result.push_back(DenseElementsAttr::getFromRawBuffer(type, buffer));
+  for (auto [part, buffer] : llvm::zip(*types, buffers))
+    result.push_back(DenseElementsAttr::getFromRawBuffer(part, buffer));
   return result;
 }
 
@@ -118,19 +132,14 @@ DenseElementsAttr mlir::nm::pruneConstant(DenseElementsAttr source,
 FailureOr<SmallVector<DenseElementsAttr>>
 mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
                        LayoutAttr layout) {
-  SparsityAttr sparsity = getSparsity(encodedType);
-  rt::WeightDesc desc = describe(encodedType, sparsity);
-  SmallVector<std::vector<char>> buffers;
-  auto types = allocateStorage(encodedType, layout, buffers);
-  if (failed(types) || desc.dtype == rt::DType::Unknown)
-    return failure();
-  std::vector<char> dense = getRawBuffer(source);
-  if (!rt::pack(desc, getSpec(layout, sparsity), dense.data(),
-                buffers[0].data(),
-                buffers.size() > 1 ? buffers[1].data() : nullptr)
-           .ok())
-    return failure();
-  return toAttributes(*types, buffers);
+  return storeConstant(
+      encodedType, layout,
+      [&](const rt::WeightDesc &desc, const rt::LayoutSpec &spec, void *values,
+          void *metadata) {
+        return rt::pack(desc, spec, getRawBuffer(source).data(), values,
+                        metadata)
+            .ok();
+      });
 }
 
 bool mlir::nm::fitsConstant(DenseElementsAttr source,
@@ -162,21 +171,18 @@ FailureOr<SmallVector<DenseElementsAttr>>
 mlir::nm::convertConstant(ArrayRef<DenseElementsAttr> storage,
                           RankedTensorType encodedType, LayoutAttr from,
                           LayoutAttr to) {
-  SparsityAttr sparsity = getSparsity(encodedType);
-  rt::WeightDesc desc = describe(encodedType, sparsity);
-  SmallVector<std::vector<char>> buffers;
-  auto types = allocateStorage(encodedType, to, buffers);
-  if (failed(types) || desc.dtype == rt::DType::Unknown)
-    return failure();
-  SmallVector<std::vector<char>> sources =
-      llvm::map_to_vector(storage, getRawBuffer);
-  if (!rt::convert(desc, getSpec(from, sparsity), sources[0].data(),
-                   sources.size() > 1 ? sources[1].data() : nullptr,
-                   getSpec(to, sparsity), buffers[0].data(),
-                   buffers.size() > 1 ? buffers[1].data() : nullptr)
-           .ok())
-    return failure();
-  return toAttributes(*types, buffers);
+  return storeConstant(
+      encodedType, to,
+      [&](const rt::WeightDesc &desc, const rt::LayoutSpec &spec, void *values,
+          void *metadata) {
+        SmallVector<std::vector<char>> sources =
+            llvm::map_to_vector(storage, getRawBuffer);
+        return rt::convert(desc, getSpec(from, getSparsity(encodedType)),
+                           sources[0].data(),
+                           sources.size() > 1 ? sources[1].data() : nullptr,
+                           spec, values, metadata)
+            .ok();
+      });
 }
 
 FailureOr<SparsityAttr> mlir::nm::detectSparsity(DenseElementsAttr source,

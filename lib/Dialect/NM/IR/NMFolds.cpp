@@ -71,133 +71,113 @@ LogicalResult DisassembleOp::fold(FoldAdaptor,
 // Canonicalisation
 //===----------------------------------------------------------------------===//
 
-namespace {
-
 /// The storage of a parameter is a packed parameter.
-struct DisassembleParam : OpRewritePattern<DisassembleOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(DisassembleOp op,
-                                PatternRewriter &rewriter) const override {
-    auto param = op.getSource().getDefiningOp<ParamOp>();
-    if (!param)
-      return rewriter.notifyMatchFailure(op, "source is no parameter");
-    rewriter.replaceOpWithNewOp<PackedParamOp>(
-        op, op.getStorage().getTypes(), param.getKeyAttr(),
-        param.getScopeAttr(), TypeAttr::get(param.getResult().getType()),
-        op.getLayout());
-    return success();
-  }
-};
+static LogicalResult disassembleParam(DisassembleOp op,
+                                      PatternRewriter &rewriter) {
+  auto param = op.getSource().getDefiningOp<ParamOp>();
+  if (!param)
+    return rewriter.notifyMatchFailure(op, "source is no parameter");
+  rewriter.replaceOpWithNewOp<PackedParamOp>(
+      op, op.getStorage().getTypes(), param.getKeyAttr(), param.getScopeAttr(),
+      TypeAttr::get(param.getResult().getType()), op.getLayout());
+  return success();
+}
 
 /// Constants are packed, or converted between layouts, here and now.
-struct DisassembleConstant : OpRewritePattern<DisassembleOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(DisassembleOp op,
-                                PatternRewriter &rewriter) const override {
-    RankedTensorType type = op.getSource().getType();
-    FailureOr<SmallVector<DenseElementsAttr>> packed = failure();
-    DenseElementsAttr dense;
-    if (auto compress = op.getSource().getDefiningOp<CompressOp>()) {
-      if (!matchPattern(compress.getSource(), m_Constant(&dense)))
-        return rewriter.notifyMatchFailure(op, "source is not constant");
-      packed = packConstant(dense, type, op.getLayout());
-    } else if (auto assemble = op.getSource().getDefiningOp<AssembleOp>()) {
-      SmallVector<DenseElementsAttr> storage;
-      for (Value value : assemble.getStorage()) {
-        if (!matchPattern(value, m_Constant(&dense)))
-          return rewriter.notifyMatchFailure(op, "storage is not constant");
-        storage.push_back(dense);
-      }
-      packed =
-          convertConstant(storage, type, assemble.getLayout(), op.getLayout());
+static LogicalResult disassembleConstant(DisassembleOp op,
+                                         PatternRewriter &rewriter) {
+  RankedTensorType type = op.getSource().getType();
+  FailureOr<SmallVector<DenseElementsAttr>> packed = failure();
+  DenseElementsAttr dense;
+  if (auto compress = op.getSource().getDefiningOp<CompressOp>()) {
+    if (!matchPattern(compress.getSource(), m_Constant(&dense)))
+      return rewriter.notifyMatchFailure(op, "source is not constant");
+    packed = packConstant(dense, type, op.getLayout());
+  } else if (auto assemble = op.getSource().getDefiningOp<AssembleOp>()) {
+    SmallVector<DenseElementsAttr> storage;
+    for (Value value : assemble.getStorage()) {
+      if (!matchPattern(value, m_Constant(&dense)))
+        return rewriter.notifyMatchFailure(op, "storage is not constant");
+      storage.push_back(dense);
     }
-    if (failed(packed))
-      return rewriter.notifyMatchFailure(
-          op, "no constant source, or a group is over-full");
-    SmallVector<Value> constants;
-    for (DenseElementsAttr part : *packed)
-      constants.push_back(
-          arith::ConstantOp::create(rewriter, op.getLoc(), part));
-    rewriter.replaceOp(op, constants);
-    return success();
+    packed =
+        convertConstant(storage, type, assemble.getLayout(), op.getLayout());
   }
-};
+  if (failed(packed))
+    return rewriter.notifyMatchFailure(
+        op, "no constant source, or a group is over-full");
+  SmallVector<Value> constants;
+  for (DenseElementsAttr part : *packed)
+    constants.push_back(arith::ConstantOp::create(rewriter, op.getLoc(), part));
+  rewriter.replaceOp(op, constants);
+  return success();
+}
 
 /// A matrix product reads an encoded operand as it is.
-struct MatmulOfDecompress : OpRewritePattern<MatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(MatmulOp op,
-                                PatternRewriter &rewriter) const override {
-    if (op.getSparsity())
-      return rewriter.notifyMatchFailure(op, "an operand is encoded already");
-    for (auto [operand, dim, dense] :
-         {std::tuple(&op.getLhsMutable(), op.getLhsReductionDim(), op.getRhs()),
-          std::tuple(&op.getRhsMutable(), op.getRhsReductionDim(),
-                     op.getLhs())}) {
-      auto decompress = operand->get().getDefiningOp<DecompressOp>();
-      if (!decompress ||
-          nm::getSparsity(decompress.getSource().getType()).getAxis() != dim)
-        continue;
-      // Beside an encoded float weight nothing is i8 (nm_matmul_c4).
-      if (dense.getType().getElementType().isInteger(8) &&
-          !decompress.getSource().getType().getElementType().isInteger(8))
-        continue;
-      OpOperand *read = operand; // a binding cannot be captured
-      rewriter.modifyOpInPlace(op, [&] { read->set(decompress.getSource()); });
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "no decompressed operand");
-  }
-};
-
-/// Epilogue operands that the region does not read are dropped.
-struct DropUnusedEpilogueOperands : OpRewritePattern<MatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(MatmulOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.hasEpilogue())
-      return rewriter.notifyMatchFailure(op, "no epilogue");
-    Block &block = op.getEpilogue().front();
-    for (unsigned i = 0; i < op.getEpilogueOperands().size(); ++i) {
-      if (!block.getArgument(i + 1).use_empty())
-        continue;
-      SmallVector<AffineMap> maps = op.getEpilogueMapArray();
-      maps.erase(maps.begin() + i);
-      rewriter.modifyOpInPlace(op, [&] {
-        op.getEpilogueOperandsMutable().erase(i);
-        op.setEpilogueMapsAttr(rewriter.getAffineMapArrayAttr(maps));
-        block.eraseArgument(i + 1);
-      });
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "all epilogue operands are read");
-  }
-};
-
-/// An epilogue that yields the accumulator does nothing.
-struct DropIdentityEpilogue : OpRewritePattern<MatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(MatmulOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.hasEpilogue() || !op.getEpilogueOperands().empty())
-      return rewriter.notifyMatchFailure(op, "no epilogue, or it has operands");
-    Block &block = op.getEpilogue().front();
-    if (block.getTerminator()->getOperand(0) != block.getArgument(0))
-      return rewriter.notifyMatchFailure(op, "epilogue computes");
-    rewriter.modifyOpInPlace(op, [&] { rewriter.eraseBlock(&block); });
+static LogicalResult matmulOfDecompress(MatmulOp op,
+                                        PatternRewriter &rewriter) {
+  if (op.getSparsity())
+    return rewriter.notifyMatchFailure(op, "an operand is encoded already");
+  for (auto [operand, dim, dense] :
+       {std::tuple(&op.getLhsMutable(), op.getLhsReductionDim(), op.getRhs()),
+        std::tuple(&op.getRhsMutable(), op.getRhsReductionDim(),
+                   op.getLhs())}) {
+    auto decompress = operand->get().getDefiningOp<DecompressOp>();
+    if (!decompress ||
+        nm::getSparsity(decompress.getSource().getType()).getAxis() != dim)
+      continue;
+    // Beside an encoded float weight nothing is i8 (nm_matmul_c4).
+    if (dense.getType().getElementType().isInteger(8) &&
+        !decompress.getSource().getType().getElementType().isInteger(8))
+      continue;
+    OpOperand *read = operand; // a binding cannot be captured
+    rewriter.modifyOpInPlace(op, [&] { read->set(decompress.getSource()); });
     return success();
   }
-};
+  return rewriter.notifyMatchFailure(op, "no decompressed operand");
+}
 
-} // namespace
+/// Epilogue operands that the region does not read are dropped.
+static LogicalResult dropUnusedEpilogueOperands(MatmulOp op,
+                                                PatternRewriter &rewriter) {
+  if (!op.hasEpilogue())
+    return rewriter.notifyMatchFailure(op, "no epilogue");
+  Block &block = op.getEpilogue().front();
+  for (unsigned i = 0; i < op.getEpilogueOperands().size(); ++i) {
+    if (!block.getArgument(i + 1).use_empty())
+      continue;
+    SmallVector<AffineMap> maps = op.getEpilogueMapArray();
+    maps.erase(maps.begin() + i);
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getEpilogueOperandsMutable().erase(i);
+      op.setEpilogueMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+      block.eraseArgument(i + 1);
+    });
+    return success();
+  }
+  return rewriter.notifyMatchFailure(op, "all epilogue operands are read");
+}
+
+/// An epilogue that yields the accumulator does nothing.
+static LogicalResult dropIdentityEpilogue(MatmulOp op,
+                                          PatternRewriter &rewriter) {
+  if (!op.hasEpilogue() || !op.getEpilogueOperands().empty())
+    return rewriter.notifyMatchFailure(op, "no epilogue, or it has operands");
+  Block &block = op.getEpilogue().front();
+  if (block.getTerminator()->getOperand(0) != block.getArgument(0))
+    return rewriter.notifyMatchFailure(op, "epilogue computes");
+  rewriter.modifyOpInPlace(op, [&] { rewriter.eraseBlock(&block); });
+  return success();
+}
 
 void DisassembleOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                                MLIRContext *context) {
-  patterns.add<DisassembleParam, DisassembleConstant>(context);
+                                                MLIRContext *) {
+  patterns.add(disassembleParam).add(disassembleConstant);
 }
 
 void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                           MLIRContext *context) {
-  patterns.add<MatmulOfDecompress, DropUnusedEpilogueOperands,
-               DropIdentityEpilogue>(context);
+                                           MLIRContext *) {
+  patterns.add(matmulOfDecompress)
+      .add(dropUnusedEpilogueOperands)
+      .add(dropIdentityEpilogue);
 }

@@ -33,30 +33,32 @@ void MatmulOp::build(OpBuilder &builder, OperationState &state, Value lhs,
   state.addTypes(init.getType());
 }
 
+/// `keyword(...)` with that many operands.
+static ParseResult parseOperands(OpAsmParser &parser, OperationState &state,
+                                 StringRef keyword, int32_t expected,
+                                 StringRef words) {
+  int32_t count = 0;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(keyword) || parser.parseLParen() ||
+      epilogue::parseTypedOperands(parser, state, count))
+    return failure();
+  if (count != expected)
+    return parser.emitError(loc)
+           << "expected " << words << " in '" << keyword << "', got " << count;
+  return success();
+}
+
 ParseResult MatmulOp::parse(OpAsmParser &parser, OperationState &state) {
   Builder &builder = parser.getBuilder();
   for (StringRef flag : {"transpose_lhs", "transpose_rhs"})
     if (succeeded(parser.parseOptionalKeyword(flag)))
       state.addAttribute(flag, builder.getUnitAttr());
 
-  int32_t inputs = 0, epilogue = 0, outputs = 0;
-  SMLoc inputLoc = parser.getCurrentLocation();
-  if (parser.parseKeyword("ins") || parser.parseLParen() ||
-      epilogue::parseTypedOperands(parser, state, inputs))
-    return failure();
-  if (inputs != 2)
-    return parser.emitError(inputLoc)
-           << "expected two operands in 'ins', got " << inputs;
-  if (epilogue::parseEpilogue(parser, state, epilogue))
-    return failure();
-  SMLoc outputLoc = parser.getCurrentLocation();
-  if (parser.parseKeyword("outs") || parser.parseLParen() ||
-      epilogue::parseTypedOperands(parser, state, outputs))
-    return failure();
-  if (outputs != 1)
-    return parser.emitError(outputLoc)
-           << "expected one operand in 'outs', got " << outputs;
-  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
+  int32_t epilogue = 0;
+  if (parseOperands(parser, state, "ins", 2, "two operands") ||
+      epilogue::parseEpilogue(parser, state, epilogue) ||
+      parseOperands(parser, state, "outs", 1, "one operand") ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
       epilogue::parseEpilogueRegion(parser, state) ||
       parser.parseArrowTypeList(state.types))
     return failure();

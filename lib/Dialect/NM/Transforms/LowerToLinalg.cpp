@@ -30,8 +30,6 @@ namespace mlir::nm {
 using namespace mlir;
 using namespace mlir::nm;
 
-namespace {
-
 /// An over-full constant is not known to fit: its check fails when it runs.
 static bool isKnownToFit(CompressOp op) {
   RankedTensorType type = op.getResult().getType();
@@ -45,98 +43,75 @@ static bool isKnownToFit(CompressOp op) {
          fitsConstant(constant, type);
 }
 
-struct LowerPrune : OpConversionPattern<PruneOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(PruneOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    ReferenceBuilder b(op.getLoc(), rewriter);
-    GroupLowering groups(b, op.getSource().getType(), op.getSparsity());
-    rewriter.replaceOp(op, groups.prune(adaptor.getSource()));
-    return success();
-  }
-};
+static LogicalResult lowerPrune(PruneOp op, PruneOp::Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) {
+  ReferenceBuilder b(op.getLoc(), rewriter);
+  GroupLowering groups(b, op.getSource().getType(), op.getSparsity());
+  rewriter.replaceOp(op, groups.prune(adaptor.getSource()));
+  return success();
+}
 
-struct LowerCompress : OpConversionPattern<CompressOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(CompressOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (!isKnownToFit(op)) {
-      ReferenceBuilder b(op.getLoc(), rewriter);
-      RankedTensorType type = op.getResult().getType();
-      GroupLowering(b, type, nm::getSparsity(type))
-          .assertNotOverFull(adaptor.getSource());
-    }
-    rewriter.replaceOp(op, adaptor.getSource());
-    return success();
-  }
-};
-
-struct LowerDecompress : OpConversionPattern<DecompressOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(DecompressOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    rewriter.replaceOp(op, adaptor.getSource());
-    return success();
-  }
-};
-
-struct LowerAssemble : OpConversionPattern<AssembleOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(AssembleOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (op.getLayout().isDense()) {
-      rewriter.replaceOp(op, adaptor.getStorage());
-      return success();
-    }
+static LogicalResult lowerCompress(CompressOp op, CompressOp::Adaptor adaptor,
+                                   ConversionPatternRewriter &rewriter) {
+  if (!isKnownToFit(op)) {
     ReferenceBuilder b(op.getLoc(), rewriter);
     RankedTensorType type = op.getResult().getType();
-    GroupLowering groups(b, type, nm::getSparsity(type));
-    Slots slots = groups.readStorage(adaptor.getStorage(), op.getLayout());
-    rewriter.replaceOp(op, groups.toDense(slots));
-    return success();
+    GroupLowering(b, type, nm::getSparsity(type))
+        .assertNotOverFull(adaptor.getSource());
   }
-};
+  rewriter.replaceOp(op, adaptor.getSource());
+  return success();
+}
 
-struct LowerDisassemble : OpConversionPattern<DisassembleOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(DisassembleOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (op.getLayout().isDense()) {
-      rewriter.replaceOp(op, adaptor.getSource());
-      return success();
-    }
-    ReferenceBuilder b(op.getLoc(), rewriter);
-    RankedTensorType type = op.getSource().getType();
-    GroupLowering groups(b, type, nm::getSparsity(type));
-    rewriter.replaceOp(
-        op, groups.writeStorage(groups.toSlots(adaptor.getSource()),
-                                op.getLayout(), op.getStorage().getTypes()));
+static LogicalResult lowerDecompress(DecompressOp op,
+                                     DecompressOp::Adaptor adaptor,
+                                     ConversionPatternRewriter &rewriter) {
+  rewriter.replaceOp(op, adaptor.getSource());
+  return success();
+}
+
+static LogicalResult lowerAssemble(AssembleOp op, AssembleOp::Adaptor adaptor,
+                                   ConversionPatternRewriter &rewriter) {
+  if (op.getLayout().isDense()) {
+    rewriter.replaceOp(op, adaptor.getStorage());
     return success();
   }
-};
+  ReferenceBuilder b(op.getLoc(), rewriter);
+  RankedTensorType type = op.getResult().getType();
+  GroupLowering groups(b, type, nm::getSparsity(type));
+  Slots slots = groups.readStorage(adaptor.getStorage(), op.getLayout());
+  rewriter.replaceOp(op, groups.toDense(slots));
+  return success();
+}
+
+static LogicalResult lowerDisassemble(DisassembleOp op,
+                                      DisassembleOp::Adaptor adaptor,
+                                      ConversionPatternRewriter &rewriter) {
+  if (op.getLayout().isDense()) {
+    rewriter.replaceOp(op, adaptor.getSource());
+    return success();
+  }
+  ReferenceBuilder b(op.getLoc(), rewriter);
+  RankedTensorType type = op.getSource().getType();
+  GroupLowering groups(b, type, nm::getSparsity(type));
+  rewriter.replaceOp(
+      op, groups.writeStorage(groups.toSlots(adaptor.getSource()),
+                              op.getLayout(), op.getStorage().getTypes()));
+  return success();
+}
 
 /// The loader still hears of the pattern, and verifies it.
-struct LowerParam : OpConversionPattern<ParamOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(ParamOp op, OpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    RankedTensorType type = op.getResult().getType();
-    rewriter.replaceOpWithNewOp<PackedParamOp>(
-        op, TypeRange{nm::getDenseType(type)}, op.getKeyAttr(),
-        op.getScopeAttr(), TypeAttr::get(type),
-        DenseLayoutAttr::get(op.getContext()));
-    return success();
-  }
-};
+static LogicalResult lowerParam(ParamOp op, ParamOp::Adaptor,
+                                ConversionPatternRewriter &rewriter) {
+  RankedTensorType type = op.getResult().getType();
+  rewriter.replaceOpWithNewOp<PackedParamOp>(
+      op, TypeRange{nm::getDenseType(type)}, op.getKeyAttr(), op.getScopeAttr(),
+      TypeAttr::get(type), DenseLayoutAttr::get(op.getContext()));
+  return success();
+}
 
 /// What a scale and integers make is checked where it is known.
-LogicalResult checkBits(CompressOp op) {
+static LogicalResult checkBits(CompressOp op) {
   SparsityAttr sparsity = nm::getSparsity(op.getResult().getType());
   if (!sparsity.isQuantized() || isKnownToFit(op))
     return success();
@@ -146,6 +121,7 @@ LogicalResult checkBits(CompressOp op) {
             "parameter whose groups are a scale times integers";
 }
 
+namespace {
 struct LowerToLinalgPass
     : public nm::impl::LowerToLinalgBase<LowerToLinalgPass> {
   void runOnOperation() override {
@@ -170,8 +146,12 @@ struct LowerToLinalgPass
     TensorTypeConversion conversion(
         &getContext(), toDense,
         [](OpBuilder &, Location, Type, Value dense) { return dense; });
-    conversion.add<LowerPrune, LowerCompress, LowerDecompress, LowerAssemble,
-                   LowerDisassemble, LowerParam>();
+    conversion.add(lowerPrune);
+    conversion.add(lowerCompress);
+    conversion.add(lowerDecompress);
+    conversion.add(lowerAssemble);
+    conversion.add(lowerDisassemble);
+    conversion.add(lowerParam);
     populateReferenceMatmul(conversion.converter, conversion.patterns);
     conversion.target.addIllegalOp<PruneOp, CompressOp, DecompressOp,
                                    AssembleOp, DisassembleOp, MatmulOp>();
@@ -179,5 +159,4 @@ struct LowerToLinalgPass
       signalPassFailure();
   }
 };
-
 } // namespace

@@ -45,12 +45,17 @@ static void printStateKey(OpAsmPrinter &printer, Operation *op,
 }
 
 // The format generated for an enumeration begins with a space.
-static ParseResult parseRule(OpAsmParser &parser, RankRuleAttr &rule) {
-  FailureOr<RankRule> value = FieldParser<RankRule>::parse(parser);
+template <typename EnumAttr>
+static ParseResult parseWord(OpAsmParser &parser, EnumAttr &word) {
+  auto value = FieldParser<decltype(word.getValue())>::parse(parser);
   if (failed(value))
     return failure();
-  rule = RankRuleAttr::get(parser.getContext(), *value);
+  word = EnumAttr::get(parser.getContext(), *value);
   return success();
+}
+
+static ParseResult parseRule(OpAsmParser &parser, RankRuleAttr &rule) {
+  return parseWord(parser, rule);
 }
 
 static void printRule(OpAsmPrinter &printer, Operation *, RankRuleAttr rule) {
@@ -58,11 +63,7 @@ static void printRule(OpAsmPrinter &printer, Operation *, RankRuleAttr rule) {
 }
 
 static ParseResult parseWriter(OpAsmParser &parser, WriterAttr &writer) {
-  FailureOr<Writer> value = FieldParser<Writer>::parse(parser);
-  if (failed(value))
-    return failure();
-  writer = WriterAttr::get(parser.getContext(), *value);
-  return success();
+  return parseWord(parser, writer);
 }
 
 static void printWriter(OpAsmPrinter &printer, Operation *, WriterAttr writer) {
@@ -70,11 +71,7 @@ static void printWriter(OpAsmPrinter &printer, Operation *, WriterAttr writer) {
 }
 
 static ParseResult parseMeshOrder(OpAsmParser &parser, MeshOrderAttr &order) {
-  FailureOr<MeshOrder> value = FieldParser<MeshOrder>::parse(parser);
-  if (failed(value))
-    return failure();
-  order = MeshOrderAttr::get(parser.getContext(), *value);
-  return success();
+  return parseWord(parser, order);
 }
 
 static void printMeshOrder(OpAsmPrinter &printer, Operation *,

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
+#include "Storage.h"
 #include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "nm/Model/Blocks.h"
 #include "nm/Model/Extended.h"
@@ -21,11 +22,6 @@ using ::nm::support::Errc;
 using ::nm::support::makeError;
 using ::nm::support::Result;
 using ::nm::support::Status;
-
-static int64_t elementBytes(Value region) {
-  return region ? cast<attacc::RegionType>(region.getType()).getElementBytes()
-                : 0;
-}
 
 AttentionFacts tiles::factsOf(AttentionOp op) {
   AttentionFacts facts;

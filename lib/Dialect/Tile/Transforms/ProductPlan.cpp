@@ -21,10 +21,6 @@ using ::nm::support::makeError;
 using ::nm::support::Result;
 using ::nm::support::Status;
 
-static int64_t elementBytes(Value region) {
-  return cast<attacc::RegionType>(region.getType()).getElementBytes();
-}
-
 ProductFacts tiles::factsOf(ProductOp product) {
   ProductFacts facts;
   facts.shape = {product.getTokens(), product.getIn(), product.getOut(),

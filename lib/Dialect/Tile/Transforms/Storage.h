@@ -14,6 +14,12 @@
 
 namespace mlir::tiles {
 
+/// Bytes of an element of a region; 0 where there is none.
+inline int64_t elementBytes(Value region) {
+  return region ? cast<attacc::RegionType>(region.getType()).getElementBytes()
+                : 0;
+}
+
 /// An engine, and which of its channels.
 using Queue = std::pair<attacc::Engine, int64_t>;
 

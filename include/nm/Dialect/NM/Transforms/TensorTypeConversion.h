@@ -35,6 +35,26 @@ public:
   template <typename... Patterns> void add() {
     patterns.add<Patterns...>(converter, patterns.getContext());
   }
+  /// The conversion of an operation that is one function, which needs no type
+  /// but those of the operands that it is given.
+  template <typename Op>
+  void add(LogicalResult (*convert)(Op, typename Op::Adaptor,
+                                    ConversionPatternRewriter &)) {
+    struct Pattern : OpConversionPattern<Op> {
+      Pattern(const TypeConverter &converter, MLIRContext *context,
+              decltype(convert) convert)
+          : OpConversionPattern<Op>(converter, context), convert(convert) {}
+      LogicalResult
+      matchAndRewrite(Op op, typename Op::Adaptor adaptor,
+                      ConversionPatternRewriter &rewriter) const override {
+        return convert(op, adaptor, rewriter);
+      }
+
+    private:
+      decltype(convert) convert;
+    };
+    patterns.add<Pattern>(converter, patterns.getContext(), convert);
+  }
   /// Fails where an operation stays that the target does not know as legal.
   LogicalResult apply(Operation *root) {
     return applyFullConversion(root, target, std::move(patterns));

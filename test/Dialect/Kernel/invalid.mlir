@@ -117,3 +117,91 @@ func.func @ahead_of_offsets(%lhs: memref<12x6x4xf32>, %rhs: memref<1024xf32>, %o
   %0 = kernel.tile_product %lhs, %rhs[%o] into %acc {ahead = 2 : i64} : memref<12x6x4xf32>, memref<1024xf32>[memref<12x6x4xi16>] into vector<6x2x8xf32>
   return
 }
+
+// -----
+
+func.func @pack_rank(%x: memref<64xf32>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{'kernel.pack' op operand #0 must be 2D memref of floating-point or signless integer values, but got 'memref<64xf32>'}}
+  kernel.pack %x into %panel : memref<64xf32> into memref<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @pack_strides(%x: memref<64x16xf32, affine_map<(i, j) -> (i * 16 + j floordiv 2)>>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{pack_c1: has 'memref<64x16xf32, affine_map<(d0, d1) -> (d0 * 16 + d1 floordiv 2)>>', expected strides}}
+  kernel.pack %x into %panel : memref<64x16xf32, affine_map<(i, j) -> (i * 16 + j floordiv 2)>> into memref<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @pack_bits(%x: memref<64x16xi1>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{pack_c1: has elements of 'i1', expected whole bytes}}
+  kernel.pack %x into %panel : memref<64x16xi1> into memref<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @pack_floats(%x: memref<64x16xf32>, %panel: memref<64x16xi32>) {
+  // expected-error @+1 {{pack_c2: packs 'f32' into a panel of 'i32', expected floats, or integers as wide for integers}}
+  kernel.pack %x into %panel : memref<64x16xf32> into memref<64x16xi32>
+  return
+}
+
+// -----
+
+func.func @pack_narrow(%x: memref<64x16xi32>, %panel: memref<64x16xi8>) {
+  // expected-error @+1 {{pack_c2: packs 'i32' into a panel of 'i8', expected floats, or integers as wide for integers}}
+  kernel.pack %x into %panel : memref<64x16xi32> into memref<64x16xi8>
+  return
+}
+
+// -----
+
+func.func @pack_rows(%x: memref<65x16xf32>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{pack_c3: packs 65 rows into a panel of 64}}
+  kernel.pack %x into %panel : memref<65x16xf32> into memref<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @pack_scaled_integers(%x: memref<64x16xi8>, %s: memref<64x4xi8>, %panel: memref<64x16xi32>) {
+  // expected-error @+1 {{pack_c4: scales 'memref<64x16xi32>', expected a panel of f32}}
+  kernel.pack %x scaled by %s into %panel : memref<64x16xi8> scaled by memref<64x4xi8> into memref<64x16xi32>
+  return
+}
+
+// -----
+
+func.func @pack_scales(%x: memref<64x16xi8>, %s: memref<64x4xi8>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{pack_c4: has scales of type 'memref<64x4xi8>', expected 4 bytes for each of the columns of 'memref<64x16xi8>'}}
+  kernel.pack %x scaled by %s into %panel {axis = 1 : i64} : memref<64x16xi8> scaled by memref<64x4xi8> into memref<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @pack_scale_bytes(%x: memref<64x16xi8>, %s: memref<64x2xi8>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{pack_c4: has scales of type 'memref<64x2xi8>', expected 4 bytes for each of the rows of 'memref<64x16xi8>'}}
+  kernel.pack %x scaled by %s into %panel : memref<64x16xi8> scaled by memref<64x2xi8> into memref<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @pack_factor(%x: memref<64x16xi8>, %panel: memref<64x16xi32>) {
+  // expected-error @+1 {{pack_c5: has a factor for a panel of 'i32', expected floats}}
+  kernel.pack %x into %panel {factor = 2.0 : f32} : memref<64x16xi8> into memref<64x16xi32>
+  return
+}
+
+// -----
+
+func.func @pack_axis(%x: memref<64x16xi8>, %panel: memref<64x16xf32>) {
+  // expected-error @+1 {{pack_c6: has an axis of scales, but no scales}}
+  kernel.pack %x into %panel {axis = 1 : i64} : memref<64x16xi8> into memref<64x16xf32>
+  return
+}

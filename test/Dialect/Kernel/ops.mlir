@@ -43,3 +43,17 @@ func.func @offsets(%lhs: memref<12x3x4xi8>, %rhs: memref<?xi32>, %own: memref<12
       : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
   return %2 : vector<3x4x8xi32>
 }
+
+// CHECK-LABEL: func @pack
+// CHECK: kernel.pack %{{.*}} into %{{.*}} : memref<?x?xf16, strided<[1, ?], offset: ?>> into memref<64x16xf32>
+// CHECK: kernel.pack %{{.*}} into %{{.*}} {factor = 2.500000e-01 : f32, fill} : memref<60x?xbf16> into memref<64x16xf32>
+// CHECK: kernel.pack %{{.*}} scaled by %{{.*}} into %{{.*}} {axis = 1 : i64} : memref<64x?xi8, strided<[1, 68], offset: ?>> scaled by memref<?x4xi8, strided<[68, 1], offset: ?>> into memref<64x16xf32>
+func.func @pack(%x: memref<?x?xf16, strided<[1, ?], offset: ?>>, %y: memref<60x?xbf16>, %panel: memref<64x16xf32>,
+                %keys: memref<64x?xi8, strided<[1, 68], offset: ?>>, %scales: memref<?x4xi8, strided<[68, 1], offset: ?>>) {
+  kernel.pack %x into %panel : memref<?x?xf16, strided<[1, ?], offset: ?>> into memref<64x16xf32>
+  kernel.pack %y into %panel {factor = 2.5e-01 : f32, fill} : memref<60x?xbf16> into memref<64x16xf32>
+  kernel.pack %keys scaled by %scales into %panel {axis = 1 : i64}
+      : memref<64x?xi8, strided<[1, 68], offset: ?>> scaled by memref<?x4xi8, strided<[68, 1], offset: ?>>
+      into memref<64x16xf32>
+  return
+}

@@ -6,6 +6,7 @@
 // CHECK-LABEL: func @panel
 // CHECK: memref.alloc() {alignment = 64 : i64} : memref<98304xf32>
 // CHECK: scf.parallel
+// CHECK: kernel.pack {{.*}} : memref<192x32xf32, strided<[1, 768], offset: ?>> into memref<192x32xf32, strided<[32, 1], offset: ?>>
 // CHECK: scf.parallel
 // CHECK: kernel.tile_product {{.*}} : memref<24x3x4xf32, {{.*}}>, memref<6144xf32, {{.*}}>[memref<24x3x4xi16, {{.*}}>] into vector<3x4x8xf32>
 // CHECK-NOT: vector.fma
@@ -33,6 +34,7 @@ func.func @panel(%v: memref<294912xf32>, %m: memref<294912xi16>, %x: memref<128x
 
 // A number of columns that is not known has a variant for each number of vectors.
 // CHECK-LABEL: func @dynamic
+// CHECK: kernel.pack {{.*}} : memref<48x?xf32, strided<[1, 48], offset: ?>> into memref<48x32xf32, strided<[32, 1], offset: ?>>
 // CHECK: scf.index_switch
 // CHECK: case 1
 // CHECK: case 2
@@ -50,6 +52,7 @@ func.func @dynamic(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<?x48xf
 // Few columns: in-register permutes within 128 bits for M = 4, across the
 // register for M = 8.
 // CHECK-LABEL: func @lane4
+// CHECK: kernel.pack {{.*}} : memref<64x1xf32, strided<[1, 64]>> into memref<64x1xf32, strided<[1, 64]>>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx.vpermilvar.ps.256"
 func.func @lane4(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<1x64xf32>, %y: memref<1x96xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)

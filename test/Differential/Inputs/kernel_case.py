@@ -6,26 +6,14 @@ The oracle is written from the table of the operation's description: element by 
 f32 are within the rounding of their products and additions in any order; sums of i32 are exact.
 """
 
-import argparse
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
 import numpy as np
+
+from kernel_program import main, memref, tensor
 
 F32 = 2.0**-24
 FORMS = ("plain", "interleaved", "own", "shared", "common")
 #: Element types of the left operand, those of the tile, and what an interpreter of tensors calls them.
 TYPES = {"f32": ("f32", np.float32), "f16": ("f32", np.float16), "i8": ("i32", np.int8)}
-
-
-def memref(shape, element):
-    return "memref<" + "".join(f"{size}x" for size in shape) + element + ">"
-
-
-def tensor(shape, element):
-    return memref(shape, element).replace("memref", "tensor", 1)
 
 
 class Case:
@@ -141,53 +129,14 @@ class Case:
                 f"interleave={self.interleave} unroll={self.unroll} sets={self.sets} lhs={self.lhs.shape} "
                 f"rhs={self.rhs.shape} static={self.static}")
 
-
-def run(seed, count, target, folder):
-    rng = np.random.default_rng(seed)
-    cases = [Case(rng) for _ in range(count)]
-    arguments, lines, types = [], ["%c0 = arith.constant 0 : index"], []
-    for n, case in enumerate(cases):
-        more, body, out = case.text(n)
-        arguments += more
-        lines += body
-        types.append(out)
-    model = Path(folder, "m.mlir")
-    model.write_text(f"func.func @f({', '.join(text for text, _ in arguments)}) -> ({', '.join(types)}) {{\n  " +
-                     "\n  ".join(lines) + f"\n  return {', '.join(f'%y{n}' for n in range(count))} : {', '.join(types)}\n}}\n")
-    command = ["nm-run", str(model), *target]
-    for i, (_, array) in enumerate(arguments):
-        np.save(f"{folder}/x{i}.npy", array)
-        command.append(f"--input={folder}/x{i}.npy")
-    command += [f"--output={folder}/y{n}.npy" for n in range(count)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode != 0:
-        sys.exit(f"seed {seed}: exit {done.returncode}: {done.stderr[:2000]}\n{model.read_text()[:4000]}")
-    wrong = 0
-    for n, case in enumerate(cases):
-        got = np.load(f"{folder}/y{n}.npy").astype(case.expected.dtype)
-        if case.tile_element == "i32":
-            good = np.array_equal(got, case.expected.astype(np.int32).astype(np.int64))
+    def off(self, got):
+        """By how much a result is wrong, or None."""
+        got = got.astype(self.expected.dtype)
+        if self.tile_element == "i32":
+            good = np.array_equal(got, self.expected.astype(np.int32).astype(np.int64))
         else:
-            good = bool(np.all(np.abs(got - case.expected) <= case.error))
-        if not good:
-            wrong += 1
-            print(f"seed {seed} case {n}: {case}: off by {np.max(np.abs(got - case.expected))}")
-    return wrong
+            good = bool(np.all(np.abs(got - self.expected) <= self.error))
+        return None if good else np.max(np.abs(got - self.expected))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", default="1", help="comma-separated")
-    parser.add_argument("--count", type=int, default=20, help="products of a function")
-    parser.add_argument("--target", action="append", default=[], help="processor; may be repeated")
-    options = parser.parse_args()
-    wrong = 0
-    for seed in map(int, options.seeds.split(",")):
-        for target in options.target or ["host"]:
-            with tempfile.TemporaryDirectory() as folder:
-                wrong += run(seed, options.count, [f"--target={target}"], folder)
-    print(f"{wrong} wrong of seeds {options.seeds}, {options.count} products each")
-    sys.exit(wrong != 0)
-
-
-main()
+main(__doc__, Case)

@@ -44,17 +44,6 @@ Value AttentionBuilder::minf(Value a, Value b) {
                 a, b);
 }
 
-Value AttentionBuilder::splat(Value scalar, int64_t lanes) {
-  return vector::BroadcastOp::create(
-      *this, VectorType::get({lanes}, scalar.getType()), scalar);
-}
-
-Value AttentionBuilder::roundDown(Value value, int64_t unit) {
-  return mul(arith::DivUIOp::create(*this, value, index(unit)), unit);
-}
-Value AttentionBuilder::roundUp(Value value, int64_t unit) {
-  return mul(ceilDiv(value, unit), unit);
-}
 Value AttentionBuilder::clamp(Value a, Value limit) {
   return min(maxi(a, index(0)), limit);
 }

@@ -79,10 +79,6 @@ public:
   Value select(Value condition, Value a, Value b) {
     return arith::SelectOp::create(*this, condition, a, b);
   }
-  Value splat(Value scalar, int64_t lanes);
-  /// `value` rounded down or up to a multiple of `unit`; value >= 0.
-  Value roundDown(Value value, int64_t unit);
-  Value roundUp(Value value, int64_t unit);
   /// `a` limited to [0, limit].
   Value clamp(Value a, Value limit);
 

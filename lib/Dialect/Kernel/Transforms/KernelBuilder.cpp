@@ -37,6 +37,12 @@ Value KernelBuilder::ceilDiv(Value a, int64_t b) {
   // Sizes are non-negative: the unsigned form is one add and one shift.
   return arith::DivUIOp::create(*this, add(a, b - 1), index(b));
 }
+Value KernelBuilder::roundDown(Value value, int64_t unit) {
+  return mul(arith::DivUIOp::create(*this, value, index(unit)), unit);
+}
+Value KernelBuilder::roundUp(Value value, int64_t unit) {
+  return mul(ceilDiv(value, unit), unit);
+}
 
 void KernelBuilder::loop(Value lower, Value upper, int64_t step,
                          function_ref<void(Value)> body) {
@@ -128,6 +134,13 @@ Value KernelBuilder::loadVector(Value memref, ValueRange indices,
   return vector::FromElementsOp::create(*this, type, scalars);
 }
 
+Value KernelBuilder::loadFloatOfBytes(Value memref, ValueRange indices) {
+  Value bytes = loadVector(memref, indices, sizeof(float));
+  Value number = vector::BitCastOp::create(
+      *this, VectorType::get({1}, getF32Type()), bytes);
+  return vector::ExtractOp::create(*this, number, 0);
+}
+
 void KernelBuilder::prefetch(Value memref, ValueRange indices) {
   memref::PrefetchOp::create(*this, memref, indices, /*isWrite=*/false,
                              /*localityHint=*/2, /*isDataCache=*/true);
@@ -158,6 +171,11 @@ Value KernelBuilder::callIntrinsic(StringRef name, Type result,
 
 Value KernelBuilder::shuffle(Value a, Value b, ArrayRef<int64_t> mask) {
   return vector::ShuffleOp::create(*this, a, b, mask);
+}
+
+Value KernelBuilder::splat(Value scalar, int64_t lanes) {
+  return vector::BroadcastOp::create(
+      *this, VectorType::get({lanes}, scalar.getType()), scalar);
 }
 
 SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
@@ -204,6 +222,16 @@ Value KernelBuilder::view(Value buffer, OpFoldResult offset,
     buffer = metadata.getBaseBuffer();
   }
   return memref::ReinterpretCastOp::create(*this, buffer, offset, sizes, steps);
+}
+
+Value KernelBuilder::turned(Value matrix) {
+  auto exchange =
+      AffineMap::getPermutationMap(ArrayRef<int64_t>{1, 0}, getContext());
+  auto view = matrix.getDefiningOp<memref::TransposeOp>();
+  if (view && view.getPermutation() == exchange)
+    return view.getIn();
+  return memref::TransposeOp::create(*this, matrix,
+                                     AffineMapAttr::get(exchange));
 }
 
 Value KernelBuilder::joinTile(ArrayRef<Value> vectors, int64_t rows) {

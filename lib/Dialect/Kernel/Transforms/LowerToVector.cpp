@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Lowerings.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "nm/Dialect/Kernel/Transforms/Passes.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
@@ -296,9 +296,13 @@ struct LowerToVectorPass
     : public mlir::kernel::impl::LowerToVectorBase<LowerToVectorPass> {
   void runOnOperation() override {
     SmallVector<TileProductOp> products;
+    SmallVector<PackOp> packs;
     getOperation().walk([&](TileProductOp op) { products.push_back(op); });
+    getOperation().walk([&](PackOp op) { packs.push_back(op); });
     for (TileProductOp op : products)
       replace(op, TileProductLowering(op).emit());
+    for (PackOp op : packs)
+      lowerPack(op);
   }
 };
 

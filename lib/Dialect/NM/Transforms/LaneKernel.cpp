@@ -228,8 +228,8 @@ struct LaneKernel {
     else if (!isTop)
       top = arith::ShLIOp::create(b, top, constant(32 - (s + 1) * width));
     if (isa<FloatType>(shape.accumulator)) {
-      // The weight times 2^24: emitPackColumns scaled the activations. A mask
-      // runs on any port, an arithmetic shift only where the permutes do.
+      // The weight times 2^24: activations are scaled where they are packed. A
+      // mask runs on any port, an arithmetic shift only where the permutes do.
       if (s != 0 || run.readsBefore)
         top = arith::AndIOp::create(b, top, constant(0xff000000));
       return b.convert(top, shape.accumulator);
@@ -477,46 +477,4 @@ void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
                 tile);
     });
   }
-}
-
-void mlir::nm::emitPackColumns(KernelBuilder &b, const KernelShape &shape,
-                               Value x, bool transposed, Value columns,
-                               Value packed) {
-  int64_t padded =
-      (shape.contraction + shape.lanes - 1) / shape.lanes * shape.lanes;
-  // The kernel widens interleaved i8 weights to 2^24 times their value. Powers
-  // of two are exact; only inputs under 2^-102 lose bits, 2^-150 at most.
-  bool scaled = shape.interleave == 4 && isa<FloatType>(shape.accumulator);
-  auto store = [&](Value value, Value column, Value k) {
-    Value converted = b.convert(value, shape.accumulator);
-    if (scaled) {
-      auto factor = b.getFloatAttr(shape.accumulator, 0x1p-24);
-      TypedAttr attr = factor;
-      if (auto type = dyn_cast<VectorType>(converted.getType()))
-        attr = DenseElementsAttr::get(type, factor.getValue());
-      converted = arith::MulFOp::create(b, converted,
-                                        arith::ConstantOp::create(b, attr));
-    }
-    if (isa<VectorType>(converted.getType()))
-      vector::StoreOp::create(b, converted, packed, ValueRange{column, k});
-    else
-      memref::StoreOp::create(b, converted, packed, ValueRange{column, k});
-  };
-  bool contiguous =
-      transposed && cast<MemRefType>(x.getType()).isLastDimUnitStride();
-  int64_t wide = contiguous ? shape.contraction / shape.lanes * shape.lanes : 0;
-  b.loop(b.index(0), columns, 1, [&](Value column) {
-    b.loop(b.index(0), b.index(wide), shape.lanes, [&](Value k) {
-      store(b.loadVector(x, {column, k}, shape.lanes), column, k);
-    });
-    b.loop(b.index(wide), b.index(shape.contraction), 1, [&](Value k) {
-      Value loaded = memref::LoadOp::create(
-          b, x, transposed ? ValueRange{column, k} : ValueRange{k, column});
-      store(loaded, column, k);
-    });
-    b.loop(b.index(shape.contraction), b.index(padded), 1, [&](Value k) {
-      memref::StoreOp::create(b, b.zero(shape.accumulator), packed,
-                              ValueRange{column, k});
-    });
-  });
 }

@@ -92,4 +92,62 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
   }];
 }
 
+def Kernel_Matrix : StridedMemRefRankOf<[AnyFloat, AnySignlessInteger], [2]>;
+
+def Kernel_PackOp : Kernel_Op<"pack"> {
+  let summary = "a piece of a matrix, as a micro-kernel reads it";
+  let description = [{
+    Copies a matrix into a panel:
+
+        panel[r, c] = factor * scale * source[r, c]     r < rows of the source, c < columns of both
+        panel[r, c] = 0                                 rows of the source <= r < rows of the panel
+
+    Rows are those of the contraction: what a panel has more of them multiplies nothing. A column of the
+    panel that the source does not have holds the result of nobody: it may hold anything, copies of the last
+    column or zeros, and is not written unless it shares a vector with one that the source has. `fill` has all
+    of them written, for whoever computes with them before it throws the results away; of a source without columns
+    nothing is. Rows and columns of the source that the panel does not have are not read, nor is anything beside the
+    source. Source and panel do not overlap.
+
+    How both lie is said by their strides. Where neighbours along one dimension are neighbours in source and
+    panel, vectors are copied; where those of the one dimension are in the source and those of the other in the panel, squares
+    of as many elements as a vector has are transposed in registers; otherwise elements are read one by one and written
+    as vectors where the panel's are neighbours.
+
+    Elements are converted to the panel's type: a panel of floats takes integers (signed) and floats of any width, one of integers
+    takes integers no wider than its own. `scales` are those of the source's rows (`axis` 0) or columns
+    (`axis` 1), each the four bytes of an f32 that is aligned to nothing, as rows that were quantised carry them. `factor`
+    multiplies all.
+
+    Constraints, beside the types: (1) matrices have strides and elements of whole bytes, (2) the panel's take those of the source,
+    (3) the panel has at least the rows of the source, (4) scales go with a panel of f32, as many as the source has
+    rows or columns, (5) `factor` goes with a panel of floats, (6) `axis` goes with scales.
+
+    Examples: rows of activations, of which each is a column of the product, to a panel of 32 columns; and
+    eight-bit keys of a cache, whose rows carry a scale.
+
+    ```mlir
+    %columns = memref.transpose %x (i, j) -> (j, i)
+        : memref<?x128xf32, strided<[768, 1], offset: ?>> to memref<128x?xf32, strided<[1, 768], offset: ?>>
+    kernel.pack %columns into %panel : memref<128x?xf32, strided<[1, 768], offset: ?>> into memref<128x32xf32>
+    kernel.pack %keys scaled by %scales into %panel {axis = 1 : i64}
+        : memref<64x?xi8, strided<[1, 68], offset: ?>> scaled by memref<?x4xi8, strided<[68, 1], offset: ?>>
+        into memref<64x16xf32>
+    ```
+  }];
+  let arguments = (ins
+    Arg<Kernel_Matrix, "", [MemRead]>:$source,
+    Arg<Optional<StridedMemRefRankOf<[I8], [2]>>, "", [MemRead]>:$scales,
+    Arg<Kernel_Matrix, "", [MemWrite]>:$panel,
+    OptionalAttr<F32Attr>:$factor,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<1>]>, "0">:$axis,
+    UnitAttr:$fill);
+  let builders = [OpBuilder<(ins "Value":$source, "Value":$panel)>];
+  let assemblyFormat = [{
+    $source (`scaled` `by` $scales^)? `into` $panel attr-dict `:` type($source)
+    (`scaled` `by` type($scales)^)? `into` type($panel)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // NM_DIALECT_KERNEL_IR_KERNELOPS_TD

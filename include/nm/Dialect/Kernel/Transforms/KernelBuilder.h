@@ -29,6 +29,9 @@ public:
   Value mul(Value a, int64_t b);
   Value min(Value a, Value b);
   Value ceilDiv(Value a, int64_t b);
+  /// `value` rounded down or up to a multiple of `unit`; value >= 0.
+  Value roundDown(Value value, int64_t unit);
+  Value roundUp(Value value, int64_t unit);
 
   /// Loop without results; `body` receives the induction variable.
   void loop(Value lower, Value upper, int64_t step,
@@ -49,9 +52,14 @@ public:
   /// `lanes` elements of the memref from `indices` on along its last dimension.
   Value loadVector(Value memref, ValueRange indices, int64_t lanes);
   void storeVector(Value vector, Value memref, ValueRange indices);
+  /// The f32 whose bytes are four neighbours in an i8 memref, aligned to
+  /// nothing.
+  Value loadFloatOfBytes(Value memref, ValueRange indices);
   /// Asks for the line of an element that is read later, into L2.
   void prefetch(Value memref, ValueRange indices);
   Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
+  /// `scalar` in all lanes.
+  Value splat(Value scalar, int64_t lanes);
   /// An instruction of the target by LLVM's name for it.
   Value callIntrinsic(StringRef name, Type result, ValueRange operands);
   /// Transposes `rows.size()` vectors of as many lanes, in registers.
@@ -61,6 +69,8 @@ public:
   /// a memref of these sizes and strides.
   Value view(Value buffer, OpFoldResult offset, ArrayRef<OpFoldResult> sizes,
              ArrayRef<OpFoldResult> strides);
+  /// A matrix with its dimensions exchanged, as a view.
+  Value turned(Value matrix);
 
   /// A register tile (rows x vectors x lanes) of its vectors, row by row, and
   /// the vectors of one.

@@ -20,8 +20,12 @@ def LowerToVector : Pass<"kernel-lower-to-vector", "func::FuncOp"> {
     panel row; where each row has an offset of its own, `vectors` + 1/2 of them for
     `vectors` multiply-adds, since elements and offsets then come four at a time.
 
-    Reads `#nm.cpu` of the function or the module for the way to keep a broadcast in its
-    register.
+    A `kernel.pack` becomes loops over vectors that are loaded, converted and stored where source and
+    panel have the same order, over squares that are transposed in registers where they have not; the
+    end of a row is read by a masked load where the target has one, by elements elsewhere.
+
+    Reads `#nm.cpu` of the function or the module for the width of vectors, for masks, and for the
+    way to keep a broadcast in its register.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A packed matrix product becomes four pieces of code, each emitted by one
-// function here: packing the dense operand into panels, the micro-kernel that
-// accumulates one row group over one contraction block, the transposition of
-// the accumulated tile, and the epilogue that writes it. The files of Layouts
-// put the loops around them.
+// A packed matrix product becomes pieces of code: kernel.pack for its
+// activations, and what is emitted by one function here each, the micro-kernel
+// that accumulates one row group over one contraction block, the transposition
+// of the accumulated tile, and the epilogue that writes it. The files of
+// Layouts put the loops around them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,14 +65,6 @@ struct KernelShape {
   }
 };
 
-/// Packs `x` (K x N, or N x K if `transposed`) into `packed`, a 1-D buffer of
-/// [panel][K][cols] accumulator elements: panel `panel`, contraction block that
-/// starts at `k0` and has `length` elements. Columns past N hold copies or
-/// zeros, never uninitialised memory.
-void emitPackPanel(KernelBuilder &b, const KernelShape &shape, Value x,
-                   bool transposed, Value columns, Value packed, Value panel,
-                   Value k0, Value length);
-
 /// A row group of a contraction block.
 struct RowGroup {
   Value base;              ///< its first slot
@@ -94,12 +86,6 @@ SmallVector<Value> emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
 /// lanes], plus what is there unless `isFirst` (i1; null: always).
 void emitSums(KernelBuilder &b, const KernelShape &shape, ArrayRef<Value> sums,
               ArrayRef<Value> rows, Value scratch, Value isFirst);
-
-/// Copies the columns of `x` (K x N, or N x K if `transposed`) to the rows of
-/// `packed`, converted to the accumulator's type and padded with zeros to whole
-/// registers: what emitLaneRows reads.
-void emitPackColumns(KernelBuilder &b, const KernelShape &shape, Value x,
-                     bool transposed, Value columns, Value packed);
 
 /// A vector register (f32) whose lane i is the element that the low bits of
 /// `indices[i]` name in `sources`: in the lane's segment of `segment` elements

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LaneProduct.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Runtime/Layout.h"
 #include <cmath>
@@ -99,8 +100,16 @@ std::string mlir::nm::laneForm(int64_t lanes, int64_t interleave) {
 }
 
 void LaneEmitter::packInto(Value packed) {
-  emitPackColumns(b, shape, op.getX(), op.getTransposeX(),
-                  count ? count : b.index(columns), packed);
+  OpFoldResult zero = b.getIndexAttr(0), all = b.getIndexAttr(columns);
+  if (count)
+    all = count;
+  Value x = viewActivations(b, op, zero, zero,
+                            b.getIndexAttr(shape.contraction), all);
+  auto pack = kernel::PackOp::create(b, x, b.turned(packed));
+  // The kernel widens interleaved i8 weights to 2^24 times their value. Powers
+  // of two are exact; only inputs under 2^-102 lose bits, 2^-150 at most.
+  if (shape.interleave == 4 && isa<FloatType>(shape.accumulator))
+    pack.setFactorAttr(b.getF32FloatAttr(0x1p-24f));
 }
 
 Value LaneEmitter::pack() {

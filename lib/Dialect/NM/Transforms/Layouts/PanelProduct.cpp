@@ -15,6 +15,7 @@
 
 #include "PanelProduct.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include <cmath>
 #include <numeric>
@@ -40,11 +41,23 @@ public:
 
   void pack(Value result) {
     b.forEach({panels, b.index(shape.blocks())}, parallel, [&](ValueRange ivs) {
-      Value k0 = b.mul(ivs[1], shape.depth);
-      Value length =
-          b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k0));
-      emitPackPanel(b, shape, op.getX(), op.getTransposeX(), columns, result,
-                    ivs[0], k0, length);
+      Value column = b.mul(ivs[0], shape.cols), k = b.mul(ivs[1], shape.depth);
+      OpFoldResult length = b.getIndexAttr(shape.blockDepth(0)), left;
+      if (shape.fullBlocks() > 0 && shape.fullBlocks() < shape.blocks())
+        length =
+            b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k));
+      int64_t count = columnsOf(op);
+      if (ShapedType::isStatic(count) && count % shape.cols == 0)
+        left = b.getIndexAttr(shape.cols);
+      else
+        left = b.sub(columns, column);
+      Value x = viewActivations(b, op, k, column, length, left);
+      Value first =
+          b.mul(b.add(b.mul(ivs[0], shape.contraction), k), shape.cols);
+      OpFoldResult cols = b.getIndexAttr(shape.cols);
+      Value panel =
+          b.view(result, first, {length, cols}, {cols, b.getIndexAttr(1)});
+      kernel::PackOp::create(b, x, panel);
     });
   }
 

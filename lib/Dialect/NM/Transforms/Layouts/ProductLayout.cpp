@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProductLayout.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include <numeric>
 
@@ -48,6 +49,18 @@ KernelShape mlir::nm::kernelShapeOf(PackedMatmulOp op, int64_t lanes,
 
 int64_t mlir::nm::columnsOf(PackedMatmulOp op) {
   return op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
+}
+
+Value mlir::nm::viewActivations(KernelBuilder &b, PackedMatmulOp op,
+                                OpFoldResult k, OpFoldResult column,
+                                OpFoldResult length, OpFoldResult columns) {
+  OpFoldResult one = b.getIndexAttr(1);
+  SmallVector<OpFoldResult> steps{one, one};
+  if (!op.getTransposeX())
+    return memref::SubViewOp::create(b, op.getX(), {k, column},
+                                     {length, columns}, steps);
+  return b.turned(memref::SubViewOp::create(b, op.getX(), {column, k},
+                                            {columns, length}, steps));
 }
 
 bool mlir::nm::isWorthThreads(PackedMatmulOp op, const KernelShape &shape,

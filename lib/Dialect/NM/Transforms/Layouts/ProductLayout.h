@@ -136,6 +136,12 @@ KernelShape kernelShapeOf(PackedMatmulOp op, int64_t lanes, int64_t groupRows,
 /// Columns of the product, dynamic if they are.
 int64_t columnsOf(PackedMatmulOp op);
 
+/// A piece of the activations as a matrix whose rows are the contraction's and
+/// whose columns are the product's, from (k, column) on.
+Value viewActivations(KernelBuilder &b, PackedMatmulOp op, OpFoldResult k,
+                      OpFoldResult column, OpFoldResult length,
+                      OpFoldResult columns);
+
 /// Whether the product is worth several threads.
 bool isWorthThreads(PackedMatmulOp op, const KernelShape &shape,
                     const KernelOptions &options);

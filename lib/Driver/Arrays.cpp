@@ -53,37 +53,20 @@ llvm::Expected<rt::Tensor> driver::readArray(StringRef path) {
   return *contiguous;
 }
 
+std::string driver::integerName(rt::DType dtype) {
+  StringRef name = rt::dtypeName(dtype);
+  return ((name.front() == 'u' ? "uint" : "int") + name.drop_front()).str();
+}
+
 /// NumPy's spelling, for suggestions.
-static StringRef numpyName(rt::DType dtype) {
-  switch (dtype) {
-  case rt::DType::Bool:
+static std::string numpyName(rt::DType dtype) {
+  if (dtype == rt::DType::Bool)
     return "bool";
-  case rt::DType::I8:
-    return "int8";
-  case rt::DType::U8:
-    return "uint8";
-  case rt::DType::I16:
-    return "int16";
-  case rt::DType::U16:
-  case rt::DType::BF16:
-    return "uint16";
-  case rt::DType::F16:
-    return "float16";
-  case rt::DType::I32:
-    return "int32";
-  case rt::DType::U32:
-    return "uint32";
-  case rt::DType::F32:
-    return "float32";
-  case rt::DType::F64:
-    return "float64";
-  case rt::DType::I64:
-    return "int64";
-  case rt::DType::U64:
-    return "uint64";
-  default:
-    return "?";
-  }
+  if (dtype == rt::DType::BF16) // as bits
+    return integerName(rt::DType::U16);
+  if (rt::isFloat(dtype))
+    return "float" + std::to_string(8 * rt::elementBytes(dtype));
+  return integerName(dtype);
 }
 
 /// Whether the bits of an array may be passed as they are: integers do not
@@ -108,7 +91,7 @@ static llvm::Error checkInput(const Argument &argument, size_t index,
   std::string what = llvm::formatv("argument {0} ('{1}') is {2}", index,
                                    argument.name, type.str());
   if (!isPassable(array.dtype, type.dtype)) {
-    StringRef advice = numpyName(type.dtype);
+    std::string advice = numpyName(type.dtype);
     std::string how =
         type.dtype == rt::DType::BF16
             ? "pass the upper 16 bits of the float32 values as uint16"

@@ -7,6 +7,7 @@
 
 #include "nm/Driver/CHeader.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "nm/Driver/Arrays.h"
 #include "nm/Driver/Execute.h"
 #include "nm/Driver/Support.h"
 #include "llvm/ADT/StringSet.h"
@@ -34,7 +35,7 @@ std::string driver::cIdentifier(StringRef name) {
   return text;
 }
 
-static StringRef cType(rt::DType dtype) {
+static std::string cType(rt::DType dtype) {
   switch (dtype) {
   case rt::DType::F64:
     return "double";
@@ -42,22 +43,13 @@ static StringRef cType(rt::DType dtype) {
     return "float";
   case rt::DType::F16:
   case rt::DType::BF16:
-  case rt::DType::U16:
     return "uint16_t";
-  case rt::DType::I16:
-    return "int16_t";
-  case rt::DType::I32:
-    return "int32_t";
-  case rt::DType::U32:
-    return "uint32_t";
-  case rt::DType::I64:
-    return "int64_t";
-  case rt::DType::U64:
-    return "uint64_t";
-  case rt::DType::I8:
-    return "int8_t";
-  default:
+  case rt::DType::Bool:
+  case rt::DType::F8E5M2:
+  case rt::DType::F8E4M3:
     return "uint8_t";
+  default:
+    return integerName(dtype) + "_t";
   }
 }
 
@@ -101,7 +93,7 @@ struct FunctionWriter {
   }
 
   std::string resultType(const ValueType &type) const {
-    return type.isScalar ? cType(type.dtype).str() : memrefType(type.rank());
+    return type.isScalar ? cType(type.dtype) : memrefType(type.rank());
   }
 
   void writeComment() {
@@ -175,7 +167,7 @@ struct FunctionWriter {
     os << "int nm_call_" << id << "(";
     llvm::ListSeparator comma(", ");
     for (auto [i, argument] : llvm::enumerate(signature.arguments)) {
-      StringRef type = cType(argument.type.dtype);
+      std::string type = cType(argument.type.dtype);
       os << comma;
       if (argument.type.isScalar) {
         os << type << " " << arguments[i];

@@ -128,15 +128,13 @@ Result<std::vector<ScopePath>> nm::rt::readScopes(const nm_scope *scopes,
   if (!scopes && count != 0)
     return nullArgument("scopes");
   std::vector<ScopePath> paths;
-  StructArray<nm_scope> list(scopes, "nm_scope");
-  for (size_t i = 0; i < count; ++i) {
-    Result<nm_scope> scope = list[i];
-    if (!scope)
-      return scope.error();
-    if (!scope->name || !scope->path)
-      return nullArgument("scopes");
-    paths.push_back({scope->name, scope->path});
-  }
+  NM_RETURN_IF_ERROR(forEachStruct(scopes, count, "nm_scope",
+                                   [&](const nm_scope &scope) -> Status {
+                                     if (!scope.name || !scope.path)
+                                       return nullArgument("scopes");
+                                     paths.push_back({scope.name, scope.path});
+                                     return {};
+                                   }));
   return paths;
 }
 
@@ -187,13 +185,17 @@ extern "C" void nm_params_options_init(nm_params_options *options) {
   options->struct_size = sizeof(*options);
 }
 
-Result<nm_params *> nm::rt::wrapParams(const Manifest &manifest,
-                                       std::unique_ptr<Params> params) {
-  Result<std::vector<const void *>> table = paramTable(manifest, *params);
+Status nm::rt::giveParams(const Manifest &manifest,
+                          Result<std::unique_ptr<Params>> loaded,
+                          nm_params **out) {
+  if (!loaded)
+    return loaded.error();
+  Result<std::vector<const void *>> table = paramTable(manifest, **loaded);
   if (!table)
     return table.error();
-  return new nm_params{std::move(params), hashManifest(manifest),
+  *out = new nm_params{std::move(*loaded), hashManifest(manifest),
                        std::move(*table)};
+  return {};
 }
 
 extern "C" nm_status nm_params_load(const char *manifest_json,
@@ -202,9 +204,7 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
                                     nm_params **params, nm_error **error) {
   return runC(error, [&]() -> Status {
     NM_RETURN_IF_ERROR(checkThreadEnvironment());
-    if (!params)
-      return nullArgument("params");
-    *params = nullptr;
+    NM_RETURN_IF_ERROR(clearResult(params, "params"));
     if (!manifest_json)
       return nullArgument("manifest_json");
     Result<COptions> common = readOptions(options);
@@ -220,15 +220,8 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
     loadOptions.mask = common->mask;
     loadOptions.cache = common->cache;
     loadOptions.cacheFolder = common->cacheFolder;
-    Result<std::unique_ptr<Params>> loaded =
-        Params::load(*manifest, *paths, loadOptions);
-    if (!loaded)
-      return loaded.error();
-    Result<nm_params *> wrapped = wrapParams(*manifest, std::move(*loaded));
-    if (!wrapped)
-      return wrapped.error();
-    *params = *wrapped;
-    return {};
+    return giveParams(*manifest, Params::load(*manifest, *paths, loadOptions),
+                      params);
   });
 }
 

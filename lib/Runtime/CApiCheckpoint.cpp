@@ -23,9 +23,7 @@ extern "C" nm_status nm_checkpoint_open(const char *path,
                                         nm_checkpoint **checkpoint,
                                         nm_error **error) {
   return runC(error, [&]() -> Status {
-    if (!checkpoint)
-      return nullArgument("checkpoint");
-    *checkpoint = nullptr;
+    NM_RETURN_IF_ERROR(clearResult(checkpoint, "checkpoint"));
     if (!path)
       return nullArgument("path");
     auto opened = Checkpoint::open(path);
@@ -145,19 +143,17 @@ Result<TensorView> nm::rt::viewOf(nm_dtype dtype, size_t rank,
 Result<std::vector<NamedView>>
 nm::rt::namedViewsOf(const nm_named_tensor *tensors, size_t count) {
   std::vector<NamedView> views;
-  StructArray<nm_named_tensor> list(tensors, "nm_named_tensor");
-  for (size_t i = 0; i < count; ++i) {
-    Result<nm_named_tensor> tensor = list[i];
-    if (!tensor)
-      return tensor.error();
-    if (!tensor->name)
+  auto add = [&](const nm_named_tensor &tensor) -> Status {
+    if (!tensor.name)
       return nullArgument("name");
     Result<TensorView> view =
-        viewOf(tensor->dtype, tensor->rank, tensor->shape, tensor->data);
+        viewOf(tensor.dtype, tensor.rank, tensor.shape, tensor.data);
     if (!view)
       return view.error();
-    views.push_back({tensor->name, std::move(*view)});
-  }
+    views.push_back({tensor.name, std::move(*view)});
+    return {};
+  };
+  NM_RETURN_IF_ERROR(forEachStruct(tensors, count, "nm_named_tensor", add));
   return views;
 }
 
@@ -193,18 +189,16 @@ nm_write_safetensors_with(const char *path, const nm_named_tensor *tensors,
     if (!views)
       return views.error();
     std::vector<std::pair<std::string, std::string>> metadata;
-    StructArray<nm_text> pairs(texts, "nm_text");
-    for (size_t i = 0; i < num_texts; ++i) {
-      Result<nm_text> pair = pairs[i];
-      if (!pair)
-        return pair.error();
-      if (!pair->name || !pair->text)
-        return nullArgument(!pair->name ? "name" : "text");
-      if (!isUtf8(pair->name) || !isUtf8(pair->text))
-        return makeError(Errc::Argument, path, ": text ", quote(pair->name),
+    auto add = [&](const nm_text &pair) -> Status {
+      if (!pair.name || !pair.text)
+        return nullArgument(!pair.name ? "name" : "text");
+      if (!isUtf8(pair.name) || !isUtf8(pair.text))
+        return makeError(Errc::Argument, path, ": text ", quote(pair.name),
                          " is not UTF-8");
-      metadata.emplace_back(pair->name, pair->text);
-    }
+      metadata.emplace_back(pair.name, pair.text);
+      return {};
+    };
+    NM_RETURN_IF_ERROR(forEachStruct(texts, num_texts, "nm_text", add));
     return writeSafetensors(path, *views, metadata);
   });
 }

@@ -61,9 +61,7 @@ extern "C" nm_status nm_model_load(const char *path,
                                    nm_model **model, nm_error **error) {
   return runC(error, [&]() -> Status {
     NM_RETURN_IF_ERROR(checkThreadEnvironment());
-    if (!model)
-      return nullArgument("model");
-    *model = nullptr;
+    NM_RETURN_IF_ERROR(clearResult(model, "model"));
     if (!path)
       return nullArgument("path");
     ModelOptions read;
@@ -344,9 +342,7 @@ extern "C" nm_status nm_model_run(nm_model *model, size_t function,
 extern "C" nm_status nm_params_open(const char *manifest_json, const char *path,
                                     nm_params **params, nm_error **error) {
   return runC(error, [&]() -> Status {
-    if (!params)
-      return nullArgument("params");
-    *params = nullptr;
+    NM_RETURN_IF_ERROR(clearResult(params, "params"));
     if (!manifest_json)
       return nullArgument("manifest_json");
     if (!path)
@@ -354,13 +350,6 @@ extern "C" nm_status nm_params_open(const char *manifest_json, const char *path,
     Result<Manifest> manifest = parseManifest(manifest_json);
     if (!manifest)
       return manifest.error();
-    Result<std::unique_ptr<Params>> loaded = Params::open(*manifest, path);
-    if (!loaded)
-      return loaded.error();
-    Result<nm_params *> wrapped = wrapParams(*manifest, std::move(*loaded));
-    if (!wrapped)
-      return wrapped.error();
-    *params = *wrapped;
-    return {};
+    return giveParams(*manifest, Params::open(*manifest, path), params);
   });
 }

@@ -59,9 +59,7 @@ static Status checkIndex(const nm_recipe *recipe, size_t index) {
 extern "C" nm_status nm_recipe_parse(const char *json, char **full,
                                      nm_error **error) {
   return runC(error, [&]() -> Status {
-    if (!full)
-      return nullArgument("full");
-    *full = nullptr;
+    NM_RETURN_IF_ERROR(clearResult(full, "full"));
     Result<Recipe> recipe = recipeOf(json);
     if (!recipe)
       return recipe.error();
@@ -75,9 +73,7 @@ extern "C" nm_status nm_recipe_create(const char *json, nm_recipe **recipe,
   return runC(error, [&]() -> Status {
     NM_RETURN_IF_ERROR(checkThreadEnvironment());
     NM_RETURN_IF_ERROR(checkKernelEnvironment());
-    if (!recipe)
-      return nullArgument("recipe");
-    *recipe = nullptr;
+    NM_RETURN_IF_ERROR(clearResult(recipe, "recipe"));
     Result<Recipe> parsed = recipeOf(json);
     if (!parsed)
       return parsed.error();
@@ -132,16 +128,15 @@ extern "C" nm_status nm_recipe_add(nm_recipe *recipe,
     if (!recipe || (!parameters && count))
       return nullArgument(!recipe ? "recipe" : "parameters");
     std::vector<ParameterDesc> list;
-    StructArray<nm_recipe_parameter> given(parameters, "nm_recipe_parameter");
-    for (size_t i = 0; i < count; ++i) {
-      Result<nm_recipe_parameter> parameter = given[i];
-      if (!parameter)
-        return parameter.error();
-      Result<ParameterDesc> desc = parameterOf(*parameter);
+    auto add = [&](const nm_recipe_parameter &parameter) -> Status {
+      Result<ParameterDesc> desc = parameterOf(parameter);
       if (!desc)
         return desc.error();
       list.push_back(std::move(*desc));
-    }
+      return {};
+    };
+    NM_RETURN_IF_ERROR(
+        forEachStruct(parameters, count, "nm_recipe_parameter", add));
     recipe->state.clear();
     return recipe->trainer.add(list);
   });
@@ -279,32 +274,29 @@ nm_recipe_step(nm_recipe *recipe, const nm_recipe_gradient *gradients,
                                          "nm_recipe_report", sizeof(*report),
                                          sizeof(*report)));
     std::vector<Gradient> list;
-    StructArray<nm_recipe_gradient> given(gradients, "nm_recipe_gradient");
-    for (size_t i = 0; i < num_gradients; ++i) {
-      Result<nm_recipe_gradient> gradient = given[i];
-      if (!gradient)
-        return gradient.error();
+    auto addGradient = [&](const nm_recipe_gradient &gradient) -> Status {
       Gradient own;
-      own.data = gradient->gradient;
-      own.parameter = gradient->parameter;
+      own.data = gradient.gradient;
+      own.parameter = gradient.parameter;
       if (own.data) {
-        Result<DType> dtype = dtypeOf(gradient->dtype);
+        Result<DType> dtype = dtypeOf(gradient.dtype);
         if (!dtype)
           return dtype.error();
         own.dtype = *dtype;
       }
       list.push_back(own);
-    }
+      return {};
+    };
+    NM_RETURN_IF_ERROR(forEachStruct(gradients, num_gradients,
+                                     "nm_recipe_gradient", addGradient));
     std::vector<Rates> groups;
-    StructArray<nm_recipe_rates> all(rates, "nm_recipe_rates");
-    for (size_t i = 0; i < num_rates; ++i) {
-      Result<nm_recipe_rates> group = all[i];
-      if (!group)
-        return group.error();
-      groups.push_back({group->lr, group->beta1, group->beta2, group->eps,
-                        group->weight_decay, group->momentum,
-                        group->dampening});
-    }
+    auto addGroup = [&](const nm_recipe_rates &group) -> Status {
+      groups.push_back({group.lr, group.beta1, group.beta2, group.eps,
+                        group.weight_decay, group.momentum, group.dampening});
+      return {};
+    };
+    NM_RETURN_IF_ERROR(
+        forEachStruct(rates, num_rates, "nm_recipe_rates", addGroup));
     recipe->state.clear();
     Result<StepReport> step = recipe->trainer.runStep(list, groups);
     if (!step)

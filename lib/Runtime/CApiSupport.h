@@ -27,9 +27,9 @@ struct nm_params {
 
 namespace nm::rt {
 
-/// What C gets of parameters that were loaded for `manifest`.
-Result<nm_params *> wrapParams(const Manifest &manifest,
-                               std::unique_ptr<Params> params);
+/// Gives C the parameters that were loaded for `manifest`, if they were.
+Status giveParams(const Manifest &manifest,
+                  Result<std::unique_ptr<Params>> loaded, nm_params **out);
 
 /// Stores the error, if anybody wants it, and gives its status.
 nm_status failWith(const Error &error, nm_error **out);
@@ -44,6 +44,14 @@ template <typename Body> nm_status runC(nm_error **error, Body &&body) {
 
 inline Error nullArgument(const char *name) {
   return makeError(Errc::Argument, "argument '", name, "' is null");
+}
+
+/// Null for now where a call gives what it makes: one that fails leaves null.
+template <typename T> Status clearResult(T **out, const char *name) {
+  if (!out)
+    return nullArgument(name);
+  *out = nullptr;
+  return {};
 }
 
 /// The dimensions of a C tensor, checked.
@@ -77,13 +85,12 @@ Status readStruct(const T *given, const char *type, T &known) {
   return readStruct(given, type, &known, sizeof(T), sizeof(T));
 }
 
-/// The elements of an array of structs, one by one: they lie as far apart as
-/// the first one's header says.
-template <typename T> class StructArray {
-public:
-  StructArray(const T *first, const char *type) : first(first), type(type) {}
-
-  Result<T> operator[](size_t i) const {
+/// Calls `body`, which returns a Status, for each element of an array of
+/// structs: they lie as far apart as the first one's header says.
+template <typename T, typename Body>
+Status forEachStruct(const T *first, size_t count, const char *type,
+                     Body body) {
+  for (size_t i = 0; i < count; ++i) {
     size_t stride = first->struct_size;
     T element = T();
     NM_RETURN_IF_ERROR(readStruct(first, type, element));
@@ -94,13 +101,10 @@ public:
       return makeError(Errc::Argument, "struct_size of ", type, " ", i, " is ",
                        at->struct_size, ", but that of the first one is ",
                        stride);
-    return element;
+    NM_RETURN_IF_ERROR(body(element));
   }
-
-private:
-  const T *first;
-  const char *type;
-};
+  return {};
+}
 
 /// A C string that the caller frees with nm_string_free.
 char *copyString(const std::string &text);

@@ -379,12 +379,10 @@ void releaseResult(void *owner) {
 
 /// What an input became, in the caller's memory.
 static void giveInput(const nm_value &input, nm_value &output) {
-  output.dtype = input.dtype;
-  output.rank = input.rank;
-  output.shape = input.shape;
-  output.strides = input.strides;
-  output.data = input.data;
-  output.bytes = input.bytes;
+  nm_value given = input;
+  given.struct_size = output.struct_size;
+  given.owner = output.owner;
+  output = given;
 }
 
 Status Model::giveGrown(const ModelFunction &function, size_t index,

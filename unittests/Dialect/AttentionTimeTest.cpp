@@ -132,28 +132,28 @@ TEST(AttentionTime, Causal) {
     }
 }
 
-TEST(AttentionTime, KeyTiles) {
-  SearchOptions options;
-  options.allowWholeRows = false;
+static void expectAgreementOnBert(const SearchOptions &options) {
   for (const char *device : kDevices)
     for (int64_t length : {512, 2048})
       expectAgreement(device, bert(length), options);
+}
+
+TEST(AttentionTime, KeyTiles) {
+  SearchOptions options;
+  options.allowWholeRows = false;
+  expectAgreementOnBert(options);
 }
 
 TEST(AttentionTime, WholeRows) {
   SearchOptions options;
   options.allowKeyTiles = false;
-  for (const char *device : kDevices)
-    for (int64_t length : {512, 2048})
-      expectAgreement(device, bert(length), options);
+  expectAgreementOnBert(options);
 }
 
 TEST(AttentionTime, Unfused) {
   SearchOptions options;
   options.scope = model::Scope::Unfused;
-  for (const char *device : kDevices)
-    for (int64_t length : {512, 2048})
-      expectAgreement(device, bert(length), options);
+  expectAgreementOnBert(options);
 }
 
 TEST(AttentionTime, Naive) {

@@ -16,12 +16,7 @@ namespace {
 Maker layerNorm(int64_t rows, int64_t columns) {
   return [=](const Device &device) -> std::optional<Made> {
     RowsTest t(device);
-    TensorId source = t.input(Type::F16, {rows, columns});
-    TensorId residual = t.input(Type::F16, {rows, columns});
-    TensorId gamma = t.input(Type::F16, {columns}, Role::Param);
-    TensorId beta = t.input(Type::F16, {columns}, Role::Param);
-    TensorId dest = t.output(Type::F16, {rows, columns});
-    t.layerNorm(source, residual, gamma, beta, 1e-5f, dest);
+    t.residualNorm(rows, columns);
     auto program = t.finish();
     if (!program)
       return std::nullopt;

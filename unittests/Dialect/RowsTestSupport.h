@@ -64,6 +64,15 @@ public:
            return t.layerNorm(x, in[1], in[2], epsilon, to.getElementType());
          });
   }
+  /// The norm of a sum of two inputs of that shape in f16.
+  void residualNorm(int64_t rowCount, int64_t columns) {
+    TensorId source = input(Type::F16, {rowCount, columns});
+    TensorId residual = input(Type::F16, {rowCount, columns});
+    TensorId gamma = input(Type::F16, {columns}, Role::Param);
+    TensorId beta = input(Type::F16, {columns}, Role::Param);
+    TensorId dest = output(Type::F16, {rowCount, columns});
+    layerNorm(source, residual, gamma, beta, 1e-5f, dest);
+  }
   void softmax(float scale, TensorId source, TensorId dest) {
     rows("a softmax", {source}, dest,
          [=](auto &t, mlir::ValueRange in, mlir::RankedTensorType to) {

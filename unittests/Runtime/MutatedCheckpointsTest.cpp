@@ -319,33 +319,46 @@ protected:
     return pickle;
   }
 
-  /// The form from before PyTorch 1.6.
-  std::string torchLegacyImage(Mutator &mutate, int damage) {
+  /// The file that `wrap` makes of the objects: damage is in them, or `harm`
+  /// does it to the file.
+  template <typename Wrap, typename Harm>
+  std::string damaged(Mutator &mutate, int damage, Wrap wrap, Harm harm) {
     std::string objects = torchObjects().bytes;
     bool inside = mutate.below(3) != 0;
     for (int i = 0; inside && i < damage; ++i)
       mutate.pickle(objects);
-    std::string whole =
-        legacyTorchBytes(objects, {{"0", bytesOf(weight), 128},
-                                   {"1", std::string(16, 0x33), 16}});
+    std::string whole = wrap(objects);
     for (int i = 0; !inside && i < damage; ++i)
-      mutate.below(2) ? mutate.pickle(whole) : mutate.bytes(whole);
+      harm(whole);
     return whole;
   }
 
+  /// The form from before PyTorch 1.6.
+  std::string torchLegacyImage(Mutator &mutate, int damage) {
+    return damaged(
+        mutate, damage,
+        [&](const std::string &objects) {
+          return legacyTorchBytes(objects, {{"0", bytesOf(weight), 128},
+                                            {"1", std::string(16, 0x33), 16}});
+        },
+        [&](std::string &whole) {
+          mutate.below(2) ? mutate.pickle(whole) : mutate.bytes(whole);
+        });
+  }
+
   std::string torchImage(Mutator &mutate, int damage) {
-    std::string text = torchObjects().bytes;
-    bool inside = mutate.below(3) != 0;
-    for (int i = 0; inside && i < damage; ++i)
-      mutate.pickle(text);
-    std::string whole =
-        zipBytes(file("seed.pt"), {{"m/data.pkl", text},
-                                   {"m/data/0", bytesOf(weight)},
-                                   {"m/data/1", std::string(16, 0x33), true},
-                                   {"m/version", "3\n"}});
-    for (int i = 0; !inside && i < damage; ++i)
-      mutate.below(3) ? mutate.zipField(whole) : mutate.bytes(whole);
-    return whole;
+    return damaged(
+        mutate, damage,
+        [&](const std::string &objects) {
+          return zipBytes(file("seed.pt"),
+                          {{"m/data.pkl", objects},
+                           {"m/data/0", bytesOf(weight)},
+                           {"m/data/1", std::string(16, 0x33), true},
+                           {"m/version", "3\n"}});
+        },
+        [&](std::string &whole) {
+          mutate.below(3) ? mutate.zipField(whole) : mutate.bytes(whole);
+        });
   }
 
   /// One clear message: a line that ends without a period, of a kind that says

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Simulator/Report.h"
+#include "Common/CountOf.h"
 #include "TestSupport.h"
 #include <map>
 #include <nlohmann/json.hpp>
@@ -47,14 +48,6 @@ Simulated runOf(int64_t tiles) {
   run.program = *program;
   run.result = timeOf(run.program, run.device);
   return run;
-}
-
-size_t countOf(const std::string &text, const std::string &part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos;
-       at = text.find(part, at + 1))
-    ++count;
-  return count;
 }
 
 /// Tags of an XML text that open and close in order.

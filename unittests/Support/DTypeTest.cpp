@@ -22,26 +22,21 @@ TEST(DType, NamesRoundTrip) {
   EXPECT_EQ(elementBytes(DType(200)), 0);
 }
 
-TEST(DType, HalfRoundTripsEveryValue) {
+static void expectRoundTrips(float (*widen)(uint16_t),
+                             uint16_t (*narrow)(float)) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
-    float wide = f16ToFloat(uint16_t(bits));
+    float wide = widen(uint16_t(bits));
     if (std::isnan(wide)) {
-      EXPECT_TRUE(std::isnan(f16ToFloat(floatToF16(wide))));
+      EXPECT_TRUE(std::isnan(widen(narrow(wide))));
       continue;
     }
-    EXPECT_EQ(floatToF16(wide), bits);
+    EXPECT_EQ(narrow(wide), bits);
   }
 }
 
-TEST(DType, Bf16RoundTripsEveryValue) {
-  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
-    float wide = bf16ToFloat(uint16_t(bits));
-    if (std::isnan(wide)) {
-      EXPECT_TRUE(std::isnan(bf16ToFloat(floatToBf16(wide))));
-      continue;
-    }
-    EXPECT_EQ(floatToBf16(wide), bits);
-  }
+TEST(DType, EveryValueRoundTrips) {
+  expectRoundTrips(f16ToFloat, floatToF16);
+  expectRoundTrips(bf16ToFloat, floatToBf16);
 }
 
 TEST(DType, NarrowingRoundsToNearestEven) {

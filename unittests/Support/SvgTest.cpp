@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Support/Svg.h"
+#include "Common/CountOf.h"
 #include "nm/Support/Plot.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -38,14 +39,6 @@ TEST(Plot, TitlesBelongToThePointsThatAreShown) {
   std::string svg = renderSvg(plot);
   EXPECT_EQ(svg.find("hidden"), std::string::npos);
   EXPECT_NE(svg.find("<title>a&lt;b</title>"), std::string::npos);
-}
-
-size_t countOf(const std::string &text, const std::string &part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos;
-       at = text.find(part, at + 1))
-    ++count;
-  return count;
 }
 
 TEST(Plot, IsReadFromJson) {

@@ -18,6 +18,9 @@ namespace mlir::nm::driver {
 llvm::Expected<::nm::rt::Tensor> allocateTensor(::nm::rt::DType dtype,
                                                 std::vector<int64_t> shape);
 
+/// "int8", "uint64", ...: what NumPy calls an integer type, and C with a "_t".
+std::string integerName(::nm::rt::DType dtype);
+
 /// The array of an npy file.
 llvm::Expected<::nm::rt::Tensor> readArray(StringRef path);
 

@@ -34,6 +34,8 @@ OpOperand *memoryOf(OpResult result) {
     return style.getTiedOpOperand(result);
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return loop.getTiedLoopInit(result);
+  if (auto loop = dyn_cast<scf::WhileOp>(op)) // inner ones are closed already
+    return &loop.getInitsMutable()[result.getResultNumber()];
   if (isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
           tensor::ExtractSliceOp>(op))
     return &op->getOpOperand(0);
@@ -49,35 +51,38 @@ bool isLastUse(OpOperand &use) {
   });
 }
 
-/// One loop.
+/// A block of a loop, whose terminator hands on tensors that are to lie where
+/// those that the block takes do.
 class Closer {
 public:
-  explicit Closer(scf::ForOp loop)
-      : loop(loop), yield(cast<scf::YieldOp>(loop.getBody()->getTerminator())),
-        b(yield) {}
+  /// `memory` are arguments of the block of `terminator`, which hands on
+  /// `yielded`; tensors have one type in both.
+  Closer(Operation *terminator, Block::BlockArgListType memory,
+         MutableArrayRef<OpOperand> yielded)
+      : loop(terminator->getParentOp()), body(terminator->getBlock()),
+        memory(memory), yielded(yielded), b(terminator) {}
 
   void run() {
     SmallVector<unsigned> copied;
-    for (unsigned i = 0; i < yield->getNumOperands(); ++i)
-      if (isa<RankedTensorType>(yield.getOperand(i).getType()) && !isCarried(i))
+    for (unsigned i = 0; i < yielded.size(); ++i)
+      if (isa<RankedTensorType>(yielded[i].get().getType()) && !isCarried(i))
         copied.push_back(i);
     SmallPtrSet<Value, 4> overwritten;
     for (unsigned i : copied)
-      overwritten.insert(loop.getRegionIterArg(i));
+      overwritten.insert(memory[i]);
     // Memory that is about to change is read before.
     for (unsigned i : copied) {
-      OpOperand &use = yield->getOpOperand(i);
+      OpOperand &use = yielded[i];
       Value root = rootOf(use.get());
-      if (root != loop.getRegionIterArg(i) &&
-          (overwritten.contains(root) || isChosen(root)))
+      if (root != memory[i] && (overwritten.contains(root) || isChosen(root)))
         replaceByCopy(use);
     }
     for (unsigned i : copied) {
-      OpOperand &use = yield->getOpOperand(i);
-      BlockArgument memory = loop.getRegionIterArg(i);
+      OpOperand &use = yielded[i];
+      BlockArgument memory = this->memory[i];
       requireSizes(use.get(), memory, i);
       use.set(bufferization::MaterializeInDestinationOp::create(
-                  b, loop.getLoc(), use.get(), memory)
+                  b, loop->getLoc(), use.get(), memory)
                   .getResult());
     }
   }
@@ -86,11 +91,11 @@ private:
   /// Whether what is yielded is in the memory carried, and nobody needs what
   /// was there: no analysis will find otherwise.
   bool isCarried(unsigned i) {
-    Value value = yield.getOperand(i);
-    while (value != loop.getRegionIterArg(i)) {
+    Value value = yielded[i].get();
+    while (value != memory[i]) {
       auto result = dyn_cast<OpResult>(value);
       OpOperand *memory = result ? memoryOf(result) : nullptr;
-      if (!memory || result.getOwner()->getBlock() != loop.getBody() ||
+      if (!memory || result.getOwner()->getBlock() != body ||
           isa<tensor::ExtractSliceOp>(result.getOwner()) || !isLastUse(*memory))
         return false;
       value = memory->get();
@@ -122,7 +127,7 @@ private:
   Value copyOf(Value value) {
     auto copy = [&](OpBuilder &at, Value tensor) -> Value {
       auto type = cast<RankedTensorType>(tensor.getType());
-      return bufferization::AllocTensorOp::create(at, loop.getLoc(), type,
+      return bufferization::AllocTensorOp::create(at, loop->getLoc(), type,
                                                   ValueRange(), tensor);
     };
     auto select = value.getDefiningOp<arith::SelectOp>();
@@ -133,7 +138,7 @@ private:
         scf::YieldOp::create(at, loc, copy(at, tensor));
       };
     };
-    Value chosen = scf::IfOp::create(b, loop.getLoc(), select.getCondition(),
+    Value chosen = scf::IfOp::create(b, loop->getLoc(), select.getCondition(),
                                      yieldCopy(select.getTrueValue()),
                                      yieldCopy(select.getFalseValue()))
                        .getResult(0);
@@ -153,7 +158,7 @@ private:
     if (auto empty = value.getDefiningOp<tensor::EmptyOp>())
       if (empty.getType().isDynamicDim(d))
         return empty.getDynamicSize(d);
-    return tensor::DimOp::create(b, loop.getLoc(), value, d);
+    return tensor::DimOp::create(b, loop->getLoc(), value, d);
   }
 
   /// A loop carries tensors of one size.
@@ -162,7 +167,7 @@ private:
     for (int64_t d = 0; d < type.getRank(); ++d) {
       if (!type.isDynamicDim(d))
         continue;
-      Location loc = loop.getLoc();
+      Location loc = loop->getLoc();
       Value found = sizeOf(value, d), expected = sizeOf(memory, d);
       Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                          found, expected);
@@ -174,14 +179,120 @@ private:
     }
   }
 
-  scf::ForOp loop;
-  scf::YieldOp yield;
+  Operation *loop;
+  Block *body;
+  Block::BlockArgListType memory;
+  MutableArrayRef<OpOperand> yielded;
   OpBuilder b;
 };
 
+/// Whether each tensor that one block of the loop hands to the other has one of
+/// its type at its place among those that the other hands back.
+bool isAligned(scf::WhileOp loop) {
+  auto before = loop.getBeforeArguments(), after = loop.getAfterArguments();
+  auto at = [](Block::BlockArgListType arguments, size_t i) {
+    return i < arguments.size() ? arguments[i].getType() : Type();
+  };
+  for (size_t i = 0, e = std::max(before.size(), after.size()); i < e; ++i) {
+    Type own = at(before, i), other = at(after, i);
+    if (own != other && (isa_and_nonnull<TensorType>(own) ||
+                         isa_and_nonnull<TensorType>(other)))
+      return false;
+  }
+  return true;
+}
+
+/// A loop in whose place both blocks take what is carried and then what is
+/// handed on, which has memory of its own.
+FailureOr<scf::WhileOp> align(scf::WhileOp loop) {
+  OpBuilder b(loop);
+  Location loc = loop.getLoc();
+  scf::ConditionOp condition = loop.getConditionOp();
+  scf::YieldOp yield = loop.getYieldOp();
+  unsigned carried = loop.getInits().size();
+  // Tensors first: their places in both blocks are the same.
+  SmallVector<unsigned> order;
+  SmallVector<Value> inits(loop.getInits());
+  for (auto [i, value] : llvm::enumerate(condition.getArgs())) {
+    auto type = dyn_cast<TensorType>(value.getType());
+    if (!type)
+      continue;
+    if (!type.hasStaticShape()) {
+      loop.emitOpError("hands on a tensor of open sizes, ")
+          << type << ", as value " << i
+          << " of its condition, where it carries none of this type; expected "
+             "it among what the loop carries, at the same place";
+      return failure();
+    }
+    order.push_back(i);
+    inits.push_back(tensor::EmptyOp::create(b, loc, type.getShape(),
+                                            type.getElementType()));
+  }
+  size_t tensors = order.size();
+  for (auto [i, value] : llvm::enumerate(condition.getArgs()))
+    if (!isa<TensorType>(value.getType()))
+      order.push_back(i);
+  SmallVector<Type> types(ValueRange(inits).getTypes());
+  for (unsigned i : ArrayRef(order).drop_front(tensors))
+    types.push_back(condition.getArgs()[i].getType());
+  auto made = scf::WhileOp::create(b, loc, types, inits);
+  made.getBefore().takeBody(loop.getBefore());
+  made.getAfter().takeBody(loop.getAfter());
+  Block &before = made.getBefore().front(), &after = made.getAfter().front();
+  SmallVector<Value> handed(before.getArguments());
+  for (unsigned i : order)
+    handed.push_back(condition.getArgs()[i]);
+  for (size_t k = 0; k < tensors; ++k)
+    before.addArgument(types[carried + k], loc);
+  condition.getArgsMutable().assign(handed);
+  // What is handed on lies behind what is carried now.
+  unsigned old = after.getNumArguments();
+  for (unsigned i = 0; i < carried; ++i)
+    after.insertArgument(i, types[i], loc);
+  SmallVector<Value> next(yield.getResults());
+  for (auto [k, i] : llvm::enumerate(order)) {
+    BlockArgument own = after.addArgument(types[carried + k], loc);
+    after.getArgument(carried + i).replaceAllUsesWith(own);
+    loop.getResult(i).replaceAllUsesWith(made.getResult(carried + k));
+    if (k < tensors)
+      next.push_back(own);
+  }
+  after.eraseArguments(carried, old);
+  yield.getResultsMutable().assign(next);
+  loop.erase();
+  return made;
+}
+
+LogicalResult close(scf::WhileOp loop) {
+  if (!isAligned(loop)) {
+    FailureOr<scf::WhileOp> made = align(loop);
+    if (failed(made))
+      return failure();
+    loop = *made;
+  }
+  scf::ConditionOp condition = loop.getConditionOp();
+  scf::YieldOp yield = loop.getYieldOp();
+  MutableArrayRef<OpOperand> handed = condition.getArgsMutable(),
+                             yielded = yield.getResultsMutable();
+  size_t shared = std::min(handed.size(), yielded.size());
+  Closer(condition, loop.getBeforeArguments(), handed.take_front(shared)).run();
+  Closer(yield, loop.getAfterArguments(), yielded.take_front(shared)).run();
+  return success();
+}
+
 struct CloseLoopsPass : public mlir::nm::impl::CloseLoopsBase<CloseLoopsPass> {
   void runOnOperation() override {
-    getOperation().walk([](scf::ForOp loop) { Closer(loop).run(); });
+    WalkResult done = getOperation().walk([](Operation *op) {
+      if (auto loop = dyn_cast<scf::ForOp>(op))
+        Closer(loop.getBody()->getTerminator(), loop.getRegionIterArgs(),
+               *loop.getYieldedValuesMutable())
+            .run();
+      else if (auto loop = dyn_cast<scf::WhileOp>(op))
+        return WalkResult(close(loop));
+      return WalkResult::advance();
+    });
+    if (done.wasInterrupted())
+      signalPassFailure();
   }
 };
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "test/Import/Onnx/Inputs"))
 
 import onnxruntime
+from loopgraphs import Body, Drawer
 from onnxfile import TYPES, graph, model, node, tensor, value
 
 FLOATS = ["float32", "float32", "float32", "float64", "float16"]
@@ -187,6 +188,12 @@ class Maker:
         if op == "Clip":
             return self.made(op, [x, numpy.float32(-1), numpy.float32(1)])
         return self.made(op, [x], {}, ["bool" if op == "IsNaN" else "float32"])
+
+    def op_loop(self):
+        op, inputs, attributes, count = Drawer(self.r.randrange(1 << 30)).draw()
+        attributes = {k: {"graph": v.proto()} if isinstance(v, Body) else v for k, v in attributes.items()}
+        return self.made(op, inputs, attributes, ["float32"] * count, constant=[i for i in self.maybe(0, 1, 2, 3) if i < len(inputs)],
+                         opset=self.r.choice([13, 17, 21]))
 
     # Reductions ----------------------------------------------------------------------------------------------------
 

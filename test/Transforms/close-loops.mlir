@@ -65,3 +65,59 @@ func.func @open(%x: tensor<?xf32>, %v: f32, %n: index) -> tensor<?xf32> {
   }
   return %r : tensor<?xf32>
 }
+
+// The blocks of an scf.while hand tensors to one another in one place, those of the condition's too.
+// CHECK-LABEL: func.func @condition
+// CHECK: scf.while (%{{.*}} = %{{.*}}, %[[A:.*]] = %{{.*}})
+// CHECK: %[[S:.*]] = linalg.exp
+// CHECK: %[[M:.*]] = bufferization.materialize_in_destination %[[S]] in %[[A]]
+// CHECK: scf.condition(%{{.*}}) %{{.*}}, %[[M]]
+// CHECK: ^bb0(%[[I:.*]]: index, %[[B:.*]]: tensor<6xf32>)
+// CHECK-NOT: bufferization
+// CHECK: scf.yield %[[I]], %[[B]]
+func.func @condition(%x: tensor<6xf32>, %n: index) -> tensor<6xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.while (%i = %c0, %a = %x) : (index, tensor<6xf32>) -> (index, tensor<6xf32>) {
+    %e = tensor.empty() : tensor<6xf32>
+    %s = linalg.exp ins(%a : tensor<6xf32>) outs(%e : tensor<6xf32>) -> tensor<6xf32>
+    %j = arith.addi %i, %c1 : index
+    %more = arith.cmpi slt, %j, %n : index
+    scf.condition(%more) %j, %s : index, tensor<6xf32>
+  } do {
+  ^bb0(%i: index, %a: tensor<6xf32>):
+    scf.yield %i, %a : index, tensor<6xf32>
+  }
+  return %r#1 : tensor<6xf32>
+}
+
+// What is handed on at another place than it is carried has memory of its own.
+// CHECK-LABEL: func.func @handed_on
+// CHECK-SAME: %[[X:.*]]: tensor<6xf32>
+// CHECK: %[[ROOM:.*]] = tensor.empty() : tensor<6xf16>
+// CHECK: %[[R:.*]]:4 = scf.while (%[[A:.*]] = %[[X]], %{{.*}} = %{{.*}}, %[[H:.*]] = %[[ROOM]]) : (tensor<6xf32>, index, tensor<6xf16>) -> (tensor<6xf32>, index, tensor<6xf16>, index)
+// CHECK: %[[HALF:.*]] = linalg.copy
+// CHECK: %[[M:.*]] = bufferization.materialize_in_destination %[[HALF]] in %[[H]]
+// CHECK: scf.condition(%{{.*}}) %[[A]], %[[I:.*]], %[[M]], %[[I]]
+// CHECK: ^bb0(%[[A2:.*]]: tensor<6xf32>, %{{.*}}: index, %[[H2:.*]]: tensor<6xf16>, %{{.*}}: index)
+// CHECK: %[[WIDE:.*]] = linalg.copy ins(%[[H2]]
+// CHECK: %[[M2:.*]] = bufferization.materialize_in_destination %[[WIDE]] in %[[A2]]
+// CHECK: scf.yield %[[M2]], %{{.*}}, %[[H2]]
+// CHECK: return %[[R]]#2, %[[R]]#3
+func.func @handed_on(%x: tensor<6xf32>, %n: index) -> (tensor<6xf16>, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.while (%a = %x, %i = %c0) : (tensor<6xf32>, index) -> (index, tensor<6xf16>) {
+    %e = tensor.empty() : tensor<6xf16>
+    %h = linalg.copy ins(%a : tensor<6xf32>) outs(%e : tensor<6xf16>) -> tensor<6xf16>
+    %more = arith.cmpi slt, %i, %n : index
+    scf.condition(%more) %i, %h : index, tensor<6xf16>
+  } do {
+  ^bb0(%i: index, %h: tensor<6xf16>):
+    %e = tensor.empty() : tensor<6xf32>
+    %w = linalg.copy ins(%h : tensor<6xf16>) outs(%e : tensor<6xf32>) -> tensor<6xf32>
+    %j = arith.addi %i, %c1 : index
+    scf.yield %w, %j : tensor<6xf32>, index
+  }
+  return %r#1, %r#0 : tensor<6xf16>, index
+}

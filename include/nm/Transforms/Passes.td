@@ -70,13 +70,14 @@ def SplitDestinations : Pass<"nm-split-destinations", "func::FuncOp"> {
 def CloseLoops : Pass<"nm-close-loops", "func::FuncOp"> {
   let summary = "copy what a loop yields into the memory that it carries";
   let description = [{
-    Bufferization keeps each tensor that `scf.for` carries in one place, and gives up where
+    Bufferization keeps each tensor that `scf.for` or `scf.while` carries in one place, and gives up where
     a step yields another one: a new tensor, one from outside, that of another carried one,
     or a changed one whose old elements are still read. Here such a tensor is copied there
     (`bufferization.materialize_in_destination`, which the elimination of empty tensors
     makes no copy where the step can write there at once); tensors that change places go through
     a copy first. A loop that carries tensors of open sizes checks that they stay
-    (`nm.require`).
+    (`nm.require`). Where the condition of an `scf.while` hands on tensors that it does not carry at the same place, both
+    blocks take what is carried and behind it what is handed on, in memory made before the loop; its size must be known there.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
                            "::mlir::nm::NMDialect", "::mlir::tensor::TensorDialect"];

@@ -116,7 +116,7 @@ LogicalResult branch(NodeEmit &n) {
   const pb::Attribute *chosen = n.attribute(name);
   if (!chosen || !chosen->g)
     return n.fail("has no " + name);
-  FailureOr<SmallVector<Val>> results = importBranch(n, *chosen->g);
+  FailureOr<SmallVector<Val>> results = importGraph(n, *chosen->g, {});
   if (failed(results))
     return failure();
   if (results->size() < n.node.outputs.size())

@@ -368,20 +368,27 @@ LogicalResult Importer::importNode(const pb::Node &node, Scope &scope) {
   return success(ok);
 }
 
+LogicalResult Importer::countInlined(NodeEmit &node, size_t count) {
+  // Functions of which each calls the next twice are 2^n copies of the last,
+  // and so are loops in loops with a copy for each step.
+  constexpr size_t most = 1 << 18;
+  bool hadRoom = inlinedNodes <= most;
+  inlinedNodes += count;
+  if (!hadRoom)
+    return mlir::failure(); // said already
+  if (inlinedNodes > most)
+    return node.fail("functions and steps of loops, inlined, have more than " +
+                     Twine(most) + " nodes; export the model without them");
+  return success();
+}
+
 LogicalResult Importer::callFunction(const pb::Function &function,
                                      NodeEmit &call) {
   if (functionDepth >= kMaxDepth)
     return call.fail("functions call one another more than " +
                      Twine(kMaxDepth) + " deep");
-  // Functions of which each calls the next twice are 2^n copies of the last.
-  constexpr size_t most = 1 << 18;
-  bool hadRoom = inlinedNodes <= most;
-  inlinedNodes += function.nodes.size();
-  if (!hadRoom)
-    return mlir::failure(); // said already
-  if (inlinedNodes > most)
-    return call.fail("functions, inlined, have more than " + Twine(most) +
-                     " nodes; export the model without functions");
+  if (failed(countInlined(call, function.nodes.size())))
+    return mlir::failure();
   Scope scope;
   for (auto [i, name] : llvm::enumerate(function.inputs))
     if (Val *value = call.in(i))
@@ -419,11 +426,18 @@ LogicalResult Importer::callFunction(const pb::Function &function,
   return success();
 }
 
-FailureOr<SmallVector<Val>> importBranch(NodeEmit &node,
-                                         const pb::Graph &graph) {
+FailureOr<SmallVector<Val>> importGraph(NodeEmit &node, const pb::Graph &graph,
+                                        ArrayRef<Val> inputs) {
   Importer &importer = node.importer;
+  if (failed(importer.countInlined(node, graph.nodes.size())))
+    return mlir::failure();
   Scope scope;
   scope.parent = importer.current;
+  for (auto [input, value] : llvm::zip(graph.inputs, inputs))
+    if (failed(importer.define(scope, input.name, value,
+                               "an input of a graph of " +
+                                   importer.describe(node.node, node.opset))))
+      return mlir::failure();
   if (failed(importer.importInitializers(graph, scope, /*asParams=*/false)) ||
       failed(importer.importNodes(graph.nodes, scope, importer.currentOpsets,
                                   importer.currentAttributes)))
@@ -432,8 +446,7 @@ FailureOr<SmallVector<Val>> importBranch(NodeEmit &node,
   for (const pb::ValueInfo &output : graph.outputs) {
     Val *value = importer.find(scope, output.name);
     if (!value || value->type == Undefined)
-      return node.fail("the branch has no output " +
-                       Twine(quoted(output.name)));
+      return node.fail("its graph has no output " + Twine(quoted(output.name)));
     results.push_back(*value);
   }
   return results;

@@ -73,6 +73,8 @@ public:
   Val *find(Scope &scope, StringRef name);
   LogicalResult define(Scope &scope, StringRef name, Val value,
                        const Twine &what);
+  /// That not too many nodes are copied in place of one.
+  LogicalResult countInlined(NodeEmit &node, size_t count);
 
   /// Where the node that is being imported stands.
   Scope *current = nullptr;

@@ -287,6 +287,7 @@ const OperatorTable &operators() {
     addAttention(made);
     addRecurrences(made);
     addRecurrentLayers(made);
+    addLoops(made);
     addQuantization(made);
     addControl(made);
     addMicrosoft(made);

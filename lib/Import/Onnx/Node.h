@@ -142,6 +142,7 @@ void addNormalizations(OperatorTable &table);
 void addAttention(OperatorTable &table);
 void addRecurrences(OperatorTable &table);
 void addRecurrentLayers(OperatorTable &table);
+void addLoops(OperatorTable &table);
 void addQuantization(OperatorTable &table);
 void addControl(OperatorTable &table);
 void addMicrosoft(OperatorTable &table);
@@ -150,9 +151,10 @@ void addMicrosoft(OperatorTable &table);
 LogicalResult tensorScatter(NodeEmit &n);
 LogicalResult groupQueryAttention(NodeEmit &n);
 
-/// The branch of an If, inlined.
-FailureOr<SmallVector<Val>> importBranch(NodeEmit &node,
-                                         const pb::Graph &graph);
+/// A graph of an attribute, inlined: the branch of an If, a step of a loop. It
+/// takes as many `inputs` as it has.
+FailureOr<SmallVector<Val>> importGraph(NodeEmit &node, const pb::Graph &graph,
+                                        ArrayRef<Val> inputs);
 /// The values of a tensor of the model as they may stand in the module.
 FailureOr<Val> importTensor(NodeEmit &node, const pb::Tensor &tensor);
 FailureOr<Val> importSparse(NodeEmit &node, const pb::SparseTensor &tensor);

@@ -2,7 +2,7 @@
 // one whose old elements are still read. With and without optimisation.
 // RUN: split-file %s %t
 // RUN: %python %S/Inputs/arrays.py %t x="np.arange(6, dtype='f4')" y="np.arange(6, dtype='f4') * 10" w="np.ones((6, 6), 'f4')" \
-// RUN:   fresh="x + 5 * y" x0="x" y0="y" powers="np.full(6, x.sum() * 6**4, 'f4')" sums="x * 2**5" last="x * 2**4" grown="np.arange(4, dtype='f4')"
+// RUN:   fresh="x + 5 * y" x0="x" y0="y" powers="np.full(6, x.sum() * 6**4, 'f4')" sums="x * 2**5" last="x * 2**4" grown="np.arange(4, dtype='f4')" halves="(x * 2**5).astype('f2')"
 // RUN: nm-run %t/fresh.mlir --input %t/x.npy --input %t/y.npy --expect %t/fresh.npy
 // RUN: nm-run %t/fresh.mlir --reference --input %t/x.npy --input %t/y.npy --expect %t/fresh.npy
 // RUN: nm-run %t/outside.mlir --input %t/x.npy --input %t/y.npy --expect %t/y0.npy
@@ -13,6 +13,14 @@
 // RUN: nm-run %t/product.mlir --reference --input %t/x.npy --input %t/w.npy --expect %t/powers.npy
 // RUN: nm-run %t/read.mlir --input %t/x.npy --expect %t/sums.npy --expect %t/last.npy
 // RUN: nm-run %t/read.mlir --reference --input %t/x.npy --expect %t/sums.npy --expect %t/last.npy
+
+// The same where the loop asks: with the work in the block of the condition, in the other, and in both with a type between.
+// RUN: nm-run %t/asks.mlir --input %t/x.npy --input %t/y.npy --expect %t/fresh.npy --expect %t/y0.npy
+// RUN: nm-run %t/asks.mlir --reference --input %t/x.npy --input %t/y.npy --expect %t/fresh.npy --expect %t/y0.npy
+// RUN: nm-run %t/condition.mlir --input %t/x.npy --expect %t/sums.npy
+// RUN: nm-run %t/condition.mlir --reference --input %t/x.npy --expect %t/sums.npy
+// RUN: nm-run %t/between.mlir --input %t/x.npy --expect %t/halves.npy
+// RUN: nm-run %t/between.mlir --reference --input %t/x.npy --expect %t/halves.npy
 
 // Open sizes stay; a tensor that grows has no place.
 // RUN: nm-run %t/open.mlir --input %t/x.npy --input %t/y.npy --expect %t/fresh.npy
@@ -88,6 +96,63 @@ func.func @f(%x: tensor<6xf32>) -> (tensor<6xf32>, tensor<6xf32>) {
     scf.yield %s, %k : tensor<6xf32>, tensor<6xf32>
   }
   return %r#0, %r#1 : tensor<6xf32>, tensor<6xf32>
+}
+
+//--- asks.mlir
+func.func @f(%x: tensor<6xf32>, %y: tensor<6xf32>) -> (tensor<6xf32>, tensor<6xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %r:3 = scf.while (%i = %c0, %a = %x, %b = %x) : (index, tensor<6xf32>, tensor<6xf32>) -> (index, tensor<6xf32>, tensor<6xf32>) {
+    %more = arith.cmpi slt, %i, %c5 : index
+    scf.condition(%more) %i, %a, %b : index, tensor<6xf32>, tensor<6xf32>
+  } do {
+  ^bb0(%i: index, %a: tensor<6xf32>, %b: tensor<6xf32>):
+    %e = tensor.empty() : tensor<6xf32>
+    %s = linalg.add ins(%a, %y : tensor<6xf32>, tensor<6xf32>) outs(%e : tensor<6xf32>) -> tensor<6xf32>
+    %j = arith.addi %i, %c1 : index
+    scf.yield %j, %s, %y : index, tensor<6xf32>, tensor<6xf32>
+  }
+  return %r#1, %r#2 : tensor<6xf32>, tensor<6xf32>
+}
+
+//--- condition.mlir
+func.func @f(%x: tensor<6xf32>) -> tensor<6xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %r:2 = scf.while (%i = %c0, %a = %x) : (index, tensor<6xf32>) -> (index, tensor<6xf32>) {
+    %e = tensor.empty() : tensor<6xf32>
+    %s = linalg.add ins(%a, %a : tensor<6xf32>, tensor<6xf32>) outs(%e : tensor<6xf32>) -> tensor<6xf32>
+    %j = arith.addi %i, %c1 : index
+    %more = arith.cmpi slt, %j, %c5 : index
+    scf.condition(%more) %j, %s : index, tensor<6xf32>
+  } do {
+  ^bb0(%i: index, %a: tensor<6xf32>):
+    scf.yield %i, %a : index, tensor<6xf32>
+  }
+  return %r#1 : tensor<6xf32>
+}
+
+//--- between.mlir
+func.func @f(%x: tensor<6xf32>) -> tensor<6xf16> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %r:2 = scf.while (%a = %x, %i = %c0) : (tensor<6xf32>, index) -> (index, tensor<6xf16>) {
+    %e = tensor.empty() : tensor<6xf16>
+    %h = linalg.copy ins(%a : tensor<6xf32>) outs(%e : tensor<6xf16>) -> tensor<6xf16>
+    %more = arith.cmpi slt, %i, %c5 : index
+    scf.condition(%more) %i, %h : index, tensor<6xf16>
+  } do {
+  ^bb0(%i: index, %h: tensor<6xf16>):
+    %e = tensor.empty() : tensor<6xf32>
+    %o = linalg.copy ins(%h : tensor<6xf16>) outs(%e : tensor<6xf32>) -> tensor<6xf32>
+    %w = linalg.add ins(%o, %o : tensor<6xf32>, tensor<6xf32>) outs(%e : tensor<6xf32>) -> tensor<6xf32>
+    %j = arith.addi %i, %c1 : index
+    scf.yield %w, %j : tensor<6xf32>, index
+  }
+  return %r#1 : tensor<6xf16>
 }
 
 //--- open.mlir

@@ -159,3 +159,38 @@ for name, attributes in (("direction", {"direction": "both"}), ("functions", {"a
         [node("RNN", ["x", "w", "r"], ["y"], "layer", **{"hidden_size": 8, "direction": "bidirectional", **attributes})],
         [value("x", "float32", [3, 1, 4])], [value("y", "float32", [3, 2, 1, 8])],
         [tensor("w", floats(2, 8, 4)), tensor("r", floats(2, 8, 8))]))
+
+
+def loop(name, state, after, *pieces, most=True, more=None, op="Loop", **attributes):
+    """A loop of one state of four numbers; `after` and `pieces` are nodes that give "after" and a piece each."""
+    go = [node("Identity", ["go"], ["more"])] if more is None else more
+    if op == "Scan":
+        go, given = [], [value("before", f32, [4]), value("row", f32, [4])]
+    else:
+        given = [value("i", "int64", []), value("go", "bool", []), value("before", f32, [4])]
+    results = [value("more", "bool", [])] * bool(go) + [value("after", f32, [None])]
+    body = {"graph": graph(go + after + list(pieces), given, results + [value(f"p{k}", f32, [None]) for k in range(len(pieces))], name="step")}
+    rows = ["x", "rows"] if op == "Scan" else ["n" if most else "", "", "x"]
+    write(name, graph(
+        [node(op, rows, ["y"] + [f"z{k}" for k in range(len(pieces))], "steps", body=body, **attributes)],
+        [value("x", f32, [4]), value("rows", f32, ["n", 4]), value("n", "int64", [])],
+        [value("y", f32, state)] + [value(f"z{k}", f32, [None, 4]) for k in range(len(pieces))],
+        [tensor("one", f32_ones), tensor("limit", numpy.float32(9))]))
+
+
+# Loops: with a count, with a condition, over rows; states that grow, pieces without a bound, one that never ends.
+f32_ones = numpy.ones(1, f32)
+add, piece = node("Add", ["before", "one"], ["after"]), node("Mul", ["before", "before"], ["p0"])
+long = node("Concat", ["before", "one"], ["after"], axis=0)
+asks = [node("ReduceSum", ["before"], ["sum"], keepdims=0), node("Less", ["sum", "limit"], ["more"])]
+loop("loop-count.onnx", [4], [add], piece)
+loop("loop-asks.onnx", [4], [add], most=False, more=asks)
+loop("loop-both.onnx", [4], [add], piece, more=asks)
+loop("loop-scan.onnx", [4], [node("Add", ["before", "row"], ["after"])], piece, op="Scan", num_scan_inputs=1)
+loop("loop-grows.onnx", [None], [long])
+loop("loop-unbounded.onnx", [4], [add], piece, most=False, more=asks)
+loop("loop-endless.onnx", [4], [add], most=False)
+loop("loop-type.onnx", [4], [node("Cast", ["before"], ["after"], to=11)])
+loop("loop-condition.onnx", [4], [add], more=[node("ReduceSum", ["before"], ["more"], keepdims=0)])
+loop("loop-scan-count.onnx", [4], [node("Add", ["before", "row"], ["after"])], op="Scan", num_scan_inputs=3)
+loop("loop-scan-axis.onnx", [4], [node("Add", ["before", "row"], ["after"])], op="Scan", num_scan_inputs=1, scan_input_axes=[2])

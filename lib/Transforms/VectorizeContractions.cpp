@@ -59,16 +59,7 @@ struct ProductEmitter {
     SmallVector<OpFoldResult> lengths(batch.size(), b.getIndexAttr(1));
     all.append(offsets.begin(), offsets.end());
     lengths.append(sizes.begin(), sizes.end());
-    SmallVector<OpFoldResult> steps(all.size(), b.getIndexAttr(1));
-    MemRefType type = memref::SubViewOp::inferRankReducedResultType(
-        staticSizes(sizes), cast<MemRefType>(memref.getType()), all, lengths,
-        steps);
-    return memref::SubViewOp::create(b, type, memref, all, lengths, steps);
-  }
-  static SmallVector<int64_t> staticSizes(ArrayRef<OpFoldResult> sizes) {
-    return llvm::map_to_vector(sizes, [](OpFoldResult size) {
-      return getConstantIntValue(size).value_or(ShapedType::kDynamic);
-    });
+    return b.slice(memref, all, lengths, sizes);
   }
 
   /// rows x vectors register tile of `width` lanes at (i, j).

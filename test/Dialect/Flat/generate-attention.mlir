@@ -11,9 +11,12 @@
 // CHECK: memref.alloc() {{.*}} : memref<65536xf32>
 // CHECK: memref.alloc() {{.*}} : memref<65536xf32>
 // CHECK: scf.parallel
+// CHECK: kernel.pack {{.*}} {fill} : memref<64x16xf32, strided<[1, 64], offset: ?>> into memref<64x16xf32, strided<[16, 1], offset: ?>>
+// CHECK: kernel.pack {{.*}} {fill} : memref<?x16xf32, strided<[64, 1], offset: ?>> into memref<?x16xf32, strided<[16, 1], offset: ?>>
 // CHECK: scf.parallel
 // CHECK-COUNT-7: memref.alloc() {{.*}} : memref<{{([0-9]{2,5})}}xf32>
 // CHECK-NOT: memref.alloc
+// CHECK: kernel.pack {{.*}} : memref<?x64xf32, strided<[64, 1], offset: ?>> into memref<?x64xf32, strided<[64, 1]>>
 // CHECK: kernel.tile_product {{.*}} {unroll = 4 : i64} : memref<6x64xf32, {{.*}}>, memref<64x16xf32, {{.*}}> into vector<6x2x8xf32>
 // The weights lie as the logits were written, eight keys of a row side by side.
 // CHECK: kernel.tile_product {{.*}} : memref<?x6x8xf32, {{.*}}>, memref<?x16xf32, {{.*}}> into vector<6x2x8xf32>

@@ -147,14 +147,12 @@ private:
   void copyQueries(Value q) {
     b.loop(b.index(0), foldedRows, 1, [&](Value row) {
       Value head = headOf(kvHead, row), query = queryOf(row);
-      Value base = b.mul(row, paddedDepth);
-      b.loop(b.index(0), b.index(paddedDepth), lanes,
-             [&](Value d) { b.store(b.zero(type), q, b.add(base, d)); });
-      b.loop(b.index(0), b.index(depth), 1, [&](Value d) {
-        Value value = b.loadScalar(problem.q.memref,
-                                   problem.q.indices({batch, head, query, d}));
-        b.store(b.convert(value, b.getF32Type()), q, b.add(base, d));
-      });
+      OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+      OpFoldResult padded = b.getIndexAttr(paddedDepth);
+      Value copy =
+          b.view(q, b.mul(row, paddedDepth), {padded, one}, {one, padded});
+      problem.q.pack(b, {batch, head, query, zero}, one, b.getIndexAttr(depth),
+                     /*isTurned=*/true, copy);
     });
   }
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A fused attention is made of few pieces: packing K and V into panels, the
+// A fused attention is made of few pieces: kernel.pack for its operands, the
 // micro-kernel of the logits, the exponentials, and the micro-kernel of the
 // weighted values. Each is emitted by one function here; AttentionTask.cpp puts
 // the loops of one block of query rows around them.
@@ -20,6 +20,7 @@
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
 
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include <functional>
@@ -135,29 +136,17 @@ struct AttentionView {
   /// The scale of a quantised row, f32.
   Value loadScale(AttentionBuilder &b, Value batch, Value head,
                   Value row) const;
+  /// Rows and columns of one head from `first` (batch, head, row, column) on,
+  /// as a matrix.
+  Value slice(AttentionBuilder &b, ArrayRef<OpFoldResult> first,
+              OpFoldResult rows, OpFoldResult columns) const;
+  /// Packs them, or the same with rows and columns exchanged, into a matrix of
+  /// f32: bf16, f16 and quantised rows are widened, so that the kernels behind
+  /// know one type.
+  kernel::PackOp pack(AttentionBuilder &b, ArrayRef<OpFoldResult> first,
+                      OpFoldResult rows, OpFoldResult columns, bool isTurned,
+                      Value panel) const;
 };
-
-/// Packs one panel of `x` ([batch, head, row, column]) as [length][panel], f32.
-/// The panel runs along `panelDim` (2: rows, as for K; 3: columns, as for V),
-/// the length along the other one.
-struct PanelPacking {
-  const AttentionView &x;
-  int64_t panelDim;
-  Value batch, head;
-  Value extent; ///< size along the panel; past it the packed data is arbitrary
-  Value length; ///< size along the length; past it the packed data is zero
-  Value packed; ///< 1-D
-  Value stride; ///< elements of `length` between panels, padding included
-};
-/// Packs [first, last) of the length of panel `panel`.
-void emitPackPanel(AttentionBuilder &b, const AttentionBlocking &blocking,
-                   const PanelPacking &packing, Value panel, Value first,
-                   Value last);
-/// Copies rows [row0, row0 + count) to `packed` ([row][columns], f32); rows
-/// from `rows` on repeat the last one.
-void emitCopyRows(AttentionBuilder &b, const AttentionBlocking &blocking,
-                  const AttentionView &x, Value batch, Value head, Value row0,
-                  Value rows, Value count, Value columns, Value packed);
 
 /// Logits of tileRows rows and one panel of keys: accumulators
 /// [row][vector]. `q` is [row][depth] from `qBase` on, `k` [depth][panel] from

@@ -83,19 +83,40 @@ private:
     b.forEach({units}, sharesBlocks, [&](ValueRange ivs) {
       Value first = b.mul(ivs[0], unit);
       Value last = b.min(b.add(first, unit), paddedKeys);
-      PanelPacking keys{
-          problem.k,     2,       batch,        kvHead, problem.keys,
-          problem.depth, packedK, problem.depth};
-      b.loop(first, last, blocking.panel(), [&](Value key) {
-        Value panel = arith::DivUIOp::create(b, key, b.index(blocking.panel()));
-        emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
-      });
-      PanelPacking values{problem.v,     3,        batch,   kvHead,
-                          problem.width, liveKeys, packedV, paddedKeys};
-      b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
-        emitPackPanel(b, blocking, values, panel, first, last);
-      });
+      b.loop(first, last, blocking.panel(), [&](Value key) { packKeys(key); });
+      b.loop(b.index(0), widthPanels, 1,
+             [&](Value panel) { packValues(panel, first, last, liveKeys); });
     });
+  }
+
+  /// The panel of keys from `key` on, [depth][panel].
+  void packKeys(Value key) {
+    OpFoldResult zero = b.getIndexAttr(0),
+                 depth = getAsOpFoldResult(problem.depth);
+    Value panel = viewPanel(packedK, b.mul(key, problem.depth), depth);
+    problem.k
+        .pack(b, {batch, kvHead, key, zero},
+              b.restFrom(key, problem.keys, blocking.panel()), depth,
+              /*isTurned=*/true, panel)
+        .setFill(true);
+  }
+
+  /// Rows [first, last) of a panel of value columns, [key][panel].
+  void packValues(Value panel, Value first, Value last, Value liveKeys) {
+    Value column = b.mul(panel, blocking.panel()), rows = b.sub(last, first);
+    Value live = b.min(b.maxi(b.sub(liveKeys, first), b.index(0)), rows);
+    Value place =
+        b.mul(b.add(b.mul(panel, paddedKeys), first), blocking.panel());
+    problem.v
+        .pack(b, {batch, kvHead, first, column}, live,
+              b.restFrom(column, problem.width, blocking.panel()),
+              /*isTurned=*/false, viewPanel(packedV, place, rows))
+        .setFill(true);
+  }
+
+  Value viewPanel(Value packed, Value place, OpFoldResult rows) {
+    OpFoldResult panel = b.getIndexAttr(blocking.panel());
+    return b.view(packed, place, {rows, panel}, {panel, b.getIndexAttr(1)});
   }
 
   void emitBlocks() {

@@ -43,8 +43,7 @@ public:
     paddedWidth = b.roundUp(problem.width, blocking.panel());
     tileCapacity = isOnline ? b.index(blocking.keyTile) : paddedKeys;
     allocate();
-    emitCopyRows(b, blocking, problem.q, batch, head, row0, problem.rows,
-                 b.mul(groups, blocking.tileRows), problem.depth, q);
+    copyQueries();
     initialise();
     // Keys that no row of the block looks at are never touched.
     Value lastRow = b.add(row0, b.sub(rows, b.index(1)));
@@ -80,6 +79,16 @@ private:
     maxima = b.allocate(padded);
     shifts = b.allocate(padded);
     factors = b.allocate(padded);
+  }
+
+  /// Rows that fill up the last row group are zero.
+  void copyQueries() {
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
+                 depth = getAsOpFoldResult(problem.depth);
+    Value copies = b.view(q, zero, {b.mul(groups, blocking.tileRows), depth},
+                          {depth, one});
+    problem.q.pack(b, {batch, head, row0, zero}, rows, depth,
+                   /*isTurned=*/false, copies);
   }
 
   void fill(Value buffer, Value count, double value) {

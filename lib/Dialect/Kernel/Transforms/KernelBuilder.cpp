@@ -224,6 +224,23 @@ Value KernelBuilder::view(Value buffer, OpFoldResult offset,
   return memref::ReinterpretCastOp::create(*this, buffer, offset, sizes, steps);
 }
 
+Value KernelBuilder::slice(Value memref, ArrayRef<OpFoldResult> offsets,
+                           ArrayRef<OpFoldResult> sizes,
+                           ArrayRef<OpFoldResult> kept) {
+  SmallVector<OpFoldResult> steps(sizes.size(), getIndexAttr(1));
+  MemRefType type = memref::SubViewOp::inferRankReducedResultType(
+      decomposeMixedValues(kept).first, cast<MemRefType>(memref.getType()),
+      offsets, sizes, steps);
+  return memref::SubViewOp::create(*this, type, memref, offsets, sizes, steps);
+}
+
+OpFoldResult KernelBuilder::restFrom(Value from, Value size, int64_t piece) {
+  std::optional<int64_t> known = getConstantIntValue(size);
+  if (known && *known % piece == 0)
+    return getIndexAttr(piece);
+  return sub(size, from);
+}
+
 Value KernelBuilder::turned(Value matrix) {
   auto exchange =
       AffineMap::getPermutationMap(ArrayRef<int64_t>{1, 0}, getContext());

@@ -69,6 +69,13 @@ public:
   /// a memref of these sizes and strides.
   Value view(Value buffer, OpFoldResult offset, ArrayRef<OpFoldResult> sizes,
              ArrayRef<OpFoldResult> strides);
+  /// Elements from `offsets` on as a memref of the sizes `kept`: of `sizes`
+  /// those that are not one.
+  Value slice(Value memref, ArrayRef<OpFoldResult> offsets,
+              ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> kept);
+  /// What of `size` elements the piece from `from`, a multiple of `piece`, on
+  /// may have: all of a piece where they are known to be whole ones.
+  OpFoldResult restFrom(Value from, Value size, int64_t piece);
   /// A matrix with its dimensions exchanged, as a view.
   Value turned(Value matrix);
 

@@ -31,9 +31,8 @@ public:
                const KernelOptions &options)
       : b(at), op(product.op), shape(shapeOf(product, options)),
         parallel(isWorthThreads(op, shape, options)), values(product.values),
-        offsets(product.offsets),
-        columns(
-            memref::DimOp::create(b, op.getX(), op.getTransposeX() ? 0 : 1)),
+        offsets(product.offsets), columns(b.createOrFold<memref::DimOp>(
+                                      op.getX(), op.getTransposeX() ? 0 : 1)),
         panels(b.ceilDiv(columns, shape.cols)) {}
 
   /// Elements of all panels.
@@ -42,16 +41,12 @@ public:
   void pack(Value result) {
     b.forEach({panels, b.index(shape.blocks())}, parallel, [&](ValueRange ivs) {
       Value column = b.mul(ivs[0], shape.cols), k = b.mul(ivs[1], shape.depth);
-      OpFoldResult length = b.getIndexAttr(shape.blockDepth(0)), left;
+      OpFoldResult length = b.getIndexAttr(shape.blockDepth(0));
       if (shape.fullBlocks() > 0 && shape.fullBlocks() < shape.blocks())
         length =
             b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k));
-      int64_t count = columnsOf(op);
-      if (ShapedType::isStatic(count) && count % shape.cols == 0)
-        left = b.getIndexAttr(shape.cols);
-      else
-        left = b.sub(columns, column);
-      Value x = viewActivations(b, op, k, column, length, left);
+      Value x = viewActivations(b, op, k, column, length,
+                                b.restFrom(column, columns, shape.cols));
       Value first =
           b.mul(b.add(b.mul(ivs[0], shape.contraction), k), shape.cols);
       OpFoldResult cols = b.getIndexAttr(shape.cols);

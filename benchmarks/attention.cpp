@@ -17,8 +17,8 @@
 #include "AttentionDataflows.h"
 #include "AttentionPeers.h"
 #include "Machine.h"
-#include "Samples.h"
 #include "Table.h"
+#include "Turns.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -104,19 +104,12 @@ void runCase(benchmark::State &state, const AttentionCase &attention,
                                           : attention.queries * attention.keys);
   if (!checkPeers(attention, data, peers, out, logits, outcome))
     return state.SkipWithError("a peer's result is wrong");
-  std::vector<double> own;
-  std::vector<std::vector<double>> theirs(peers.size());
-  for (auto _ : state) {
-    own.push_back((*compiled)->timeOnce());
-    state.SetIterationTime(own.back() / 1e3);
-    for (size_t i = 0; i < peers.size(); ++i) {
-      mlir::nm::driver::Stopwatch watch;
-      peers[i].run(attention, data, out.data(), logits.data());
-      theirs[i].push_back(watch.ms());
-    }
-  }
-  outcome.minMs = minimum(own);
-  outcome.medianMs = median(own);
+  timeByTurns(
+      state, **compiled, peers,
+      [&](size_t i) {
+        peers[i].run(attention, data, out.data(), logits.data());
+      },
+      outcome);
   // Memory is shared with others: what it gives now, not at the start.
   double bandwidth = machine.bandwidth;
   if (attention.isDecode())
@@ -125,7 +118,6 @@ void runCase(benchmark::State &state, const AttentionCase &attention,
                      ? attention.cacheBytes() / bandwidth
                      : attention.flops() / machine.flops / settings.threads;
   outcome.fraction = bound * 1e3 / outcome.minMs;
-  setFastestPeer(outcome, peers, theirs);
   outcomes.push_back(outcome);
 }
 

@@ -15,8 +15,8 @@
 #include "Machine.h"
 #include "Peers.h"
 #include "Roofline.h"
-#include "Samples.h"
 #include "Table.h"
+#include "Turns.h"
 #include "Upstream.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
@@ -122,23 +122,10 @@ void runCase(benchmark::State &state, const ProductCase &product,
             .c_str());
     return;
   }
-  std::vector<double> own;
-  std::vector<std::vector<double>> theirs(peers.size());
-  for (auto _ : state) {
-    own.push_back((*compiled)->timeOnce());
-    state.SetIterationTime(own.back() / 1e3);
-    for (size_t i = 0; i < peers.size(); ++i) {
-      mlir::nm::driver::Stopwatch watch;
-      runPeer(i);
-      theirs[i].push_back(watch.ms());
-    }
-  }
-  outcome.minMs = minimum(own);
-  outcome.medianMs = median(own);
+  timeByTurns(state, **compiled, peers, runPeer, outcome);
   outcome.boundFraction = boundSeconds(machine, product.flops(),
                                        product.bytes(), settings.threads) *
                           1e3 / outcome.minMs;
-  setFastestPeer(outcome, peers, theirs);
   if (UpstreamProduct::supports(product, settings.threads))
     if (auto error = runUpstream(product, data, *result, outcome)) {
       state.SkipWithError(llvm::toString(std::move(error)).c_str());

@@ -12,14 +12,8 @@
 using namespace nm::rt;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  std::string_view text(reinterpret_cast<const char *>(data), size);
-  Result<Manifest> manifest = parseManifest(text);
-  fuzz::checkError(manifest);
-  if (!manifest)
-    return 0;
-  std::string printed = printManifest(*manifest);
-  Result<Manifest> again = parseManifest(printed);
-  if (!again || printManifest(*again) != printed)
-    std::abort();
+  (void)fuzz::parsePrintable(
+      data, size, [](std::string_view text) { return parseManifest(text); },
+      printManifest);
   return 0;
 }

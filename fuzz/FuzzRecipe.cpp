@@ -14,18 +14,16 @@
 using namespace nm::rt;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  std::string_view text(reinterpret_cast<const char *>(data), size);
-  Result<Recipe> recipe = parseRecipe(text, "fuzz");
-  fuzz::checkError(recipe);
+  auto recipe = fuzz::parsePrintable(
+      data, size,
+      [](std::string_view text) { return parseRecipe(text, "fuzz"); },
+      printRecipe);
   if (!recipe)
     return 0;
-  std::string printed = printRecipe(*recipe);
-  Result<Recipe> again = parseRecipe(printed, "fuzz");
-  if (!again || printRecipe(*again) != printed)
-    std::abort();
 
   nm_recipe *training = nullptr;
-  if (nm_recipe_create(printed.c_str(), &training, nullptr) != NM_OK)
+  if (nm_recipe_create(printRecipe(*recipe).c_str(), &training, nullptr) !=
+      NM_OK)
     std::abort();
   float weight[2 * 64] = {}, gradient[2 * 64];
   for (int i = 0; i < 128; ++i) {

@@ -25,6 +25,22 @@ template <typename R> void checkError(const R &result) {
     std::abort();
 }
 
+/// What `parse` makes of the input; it must print to what parses to the same.
+template <typename Parse, typename Print>
+auto parsePrintable(const uint8_t *data, size_t size, Parse parse,
+                    Print print) {
+  auto parsed =
+      parse(std::string_view(reinterpret_cast<const char *>(data), size));
+  checkError(parsed);
+  if (!parsed)
+    return parsed;
+  std::string printed = print(*parsed);
+  auto again = parse(printed);
+  if (!again || print(*again) != printed)
+    std::abort();
+  return parsed;
+}
+
 /// Touches every byte, so that the sanitizer sees views that leave their data.
 inline void touch(const TensorView &view) {
   Tensor tensor;

@@ -283,6 +283,20 @@ void readBuffers(Reader &r, Program &program) {
   }
 }
 
+void readSemaphores(Reader &r, Program &program) {
+  program.semaphores.resize(r.count(1, "semaphores", kMaxEntries));
+  for (int64_t &count : program.semaphores)
+    count = r.u8("count");
+}
+
+void readCode(Reader &r, Program &program) {
+  size_t count = r.count(kBaseBytes, "instructions", kMaxCode);
+  for (size_t i = 0; i < count && r.ok(); ++i) {
+    program.code.emplace_back();
+    readInstruction(r, program.code.back());
+  }
+}
+
 } // namespace
 
 bool isBinary(std::string_view bytes) {
@@ -360,40 +374,17 @@ static Result<Program> readSections(std::string_view bytes,
                   sectionName(section), "', expected none");
     return reader.status();
   };
-  if (Status s =
-          read(TargetSection, [&](Reader &r) { readTarget(r, program); });
-      !s)
-    return s.error();
-  if (Status s = read(TensorSection,
-                      [&](Reader &r) {
-                        readTensors(r, sections[DataSection - 1], program);
-                      });
-      !s)
-    return s.error();
-  if (Status s =
-          read(BufferSection, [&](Reader &r) { readBuffers(r, program); });
-      !s)
-    return s.error();
-  if (Status s = read(SemaphoreSection,
-                      [&](Reader &r) {
-                        program.semaphores.resize(
-                            r.count(1, "semaphores", kMaxEntries));
-                        for (int64_t &count : program.semaphores)
-                          count = r.u8("count");
-                      });
-      !s)
-    return s.error();
-  if (Status s = read(CodeSection,
-                      [&](Reader &r) {
-                        size_t count =
-                            r.count(kBaseBytes, "instructions", kMaxCode);
-                        for (size_t i = 0; i < count && r.ok(); ++i) {
-                          program.code.emplace_back();
-                          readInstruction(r, program.code.back());
-                        }
-                      });
-      !s)
-    return s.error();
+  NM_RETURN_IF_ERROR(
+      read(TargetSection, [&](Reader &r) { readTarget(r, program); }));
+  NM_RETURN_IF_ERROR(read(TensorSection, [&](Reader &r) {
+    readTensors(r, sections[DataSection - 1], program);
+  }));
+  NM_RETURN_IF_ERROR(
+      read(BufferSection, [&](Reader &r) { readBuffers(r, program); }));
+  NM_RETURN_IF_ERROR(
+      read(SemaphoreSection, [&](Reader &r) { readSemaphores(r, program); }));
+  NM_RETURN_IF_ERROR(
+      read(CodeSection, [&](Reader &r) { readCode(r, program); }));
   return program;
 }
 

@@ -54,32 +54,37 @@ LoadedTensor GroupedIntegers::decode(Decoding decoding) const {
   return loaded;
 }
 
-Result<std::vector<float>> readFloats(const Checkpoint &container,
-                                      const std::string &name) {
+/// The elements of a tensor, each as numberAt(view, place) gives it.
+template <typename T, typename NumberAt>
+static Result<std::vector<T>> readNumbers(const Checkpoint &container,
+                                          const std::string &name,
+                                          NumberAt numberAt) {
   Result<Tensor> tensor = readPart(container, name);
   if (!tensor)
     return tensor.error();
-  const TensorView &view = tensor->view;
-  int64_t elem = elementBytes(view.dtype);
-  std::vector<float> values(static_cast<size_t>(view.count()));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] =
-        float(elementToDouble(view.data + int64_t(i) * elem, view.dtype));
-  return values;
+  std::vector<T> numbers(static_cast<size_t>(tensor->view.count()));
+  for (size_t i = 0; i < numbers.size(); ++i)
+    numbers[i] = numberAt(tensor->view, int64_t(i));
+  return numbers;
+}
+
+Result<std::vector<float>> readFloats(const Checkpoint &container,
+                                      const std::string &name) {
+  return readNumbers<float>(
+      container, name, [](const TensorView &view, int64_t i) {
+        const unsigned char *at = view.data + i * elementBytes(view.dtype);
+        return float(elementToDouble(at, view.dtype));
+      });
 }
 
 Result<std::vector<int64_t>> readIntegers(const Checkpoint &container,
                                           const std::string &name) {
-  Result<Tensor> tensor = readPart(container, name);
-  if (!tensor)
-    return tensor.error();
-  const TensorView &view = tensor->view;
-  std::vector<int64_t> integers(static_cast<size_t>(view.count()));
-  for (size_t i = 0; i < integers.size(); ++i)
-    integers[i] = view.dtype == DType::I32
-                      ? loadUnaligned<int32_t>(view.data + 4 * i)
-                      : loadUnaligned<int64_t>(view.data + 8 * i);
-  return integers;
+  return readNumbers<int64_t>(
+      container, name, [](const TensorView &view, int64_t i) -> int64_t {
+        if (view.dtype == DType::I32)
+          return loadUnaligned<int32_t>(view.data + 4 * i);
+        return loadUnaligned<int64_t>(view.data + 8 * i);
+      });
 }
 
 Result<std::vector<int32_t>> checkGroups(const std::vector<int64_t> &given,

@@ -198,6 +198,16 @@ void Printer::arrays() {
     }
 }
 
+/// Bits of the number that a transaction yields.
+static unsigned yieldedBits(Region &body) {
+  Operation *yield = body.front().getTerminator();
+  return yield->getOperand(0).getType().getIntOrFloatBitWidth();
+}
+
+static std::string signedOf(const std::string &value, unsigned bits) {
+  return llvm::formatv("PIFO_SIGNED({0}, {1})", value, bits);
+}
+
 /// The scheduling transaction and the push, or the count of a node that decides
 /// late. Gives 1 if the walk rests here.
 void Printer::enter(unsigned id) {
@@ -219,13 +229,8 @@ void Printer::enter(unsigned id) {
   }
   Region &scheduling = node.op.getScheduling().getBody();
   std::string value = print.print(scheduling).front();
-  unsigned from = scheduling.front()
-                      .getTerminator()
-                      ->getOperand(0)
-                      .getType()
-                      .getIntOrFloatBitWidth();
-  unsigned bits = node.op.getRankWidth();
-  std::string wide = llvm::formatv("PIFO_SIGNED({0}, {1})", value, from);
+  unsigned from = yieldedBits(scheduling), bits = node.op.getRankWidth();
+  std::string wide = signedOf(value, from);
   std::string rank =
       node.op.getRule() == RankRule::Wrap
           ? llvm::formatv("pifo_serial_rank({0}, {1}, {2})", id, wide, bits)
@@ -237,35 +242,24 @@ void Printer::enter(unsigned id) {
   os << "  u64 rank = " << rank << ";\n";
   const char *element = node.children ? "child" : "slot";
   if (EligibleOp eligible = node.op.getEligible()) {
-    std::string time = print.print(eligible.getBody()).front();
-    unsigned width = eligible.getBody()
-                         .front()
-                         .getTerminator()
-                         ->getOperand(0)
-                         .getType()
-                         .getIntOrFloatBitWidth();
-    os << llvm::formatv(R"(  s64 time = PIFO_SIGNED({0}, {1});
+    Region &body = eligible.getBody();
+    os << llvm::formatv(R"(  s64 time = {0};
   pifo_rank_of[PIFO_WITHIN(slot, PIFO_SLOTS)] = rank;
   if (time <= (s64)now)
-    pifo_push({2}, rank, slot);
+    pifo_push({1}, rank, slot);
   else
-    pifo_push({3}, time, slot);
+    pifo_push({2}, time, slot);
 )",
-                        time, width, id, node.waiters);
+                        signedOf(print.print(body).front(), yieldedBits(body)),
+                        id, node.waiters);
   } else {
     os << "  pifo_push(" << id << ", rank, " << element << ");\n";
   }
   ShapingOp shaping = node.op.getShaping();
   if (shaping) {
-    std::string time = print.print(shaping.getBody()).front();
-    unsigned width = shaping.getBody()
-                         .front()
-                         .getTerminator()
-                         ->getOperand(0)
-                         .getType()
-                         .getIntOrFloatBitWidth();
-    os << llvm::formatv("  pifo_rest({0}, slot, PIFO_SIGNED({1}, {2}));\n", id,
-                        time, width);
+    Region &body = shaping.getBody();
+    os << llvm::formatv("  pifo_rest({0}, slot, {1});\n", id,
+                        signedOf(print.print(body).front(), yieldedBits(body)));
   }
   os << "  return " << (shaping ? 1 : 0) << ";\n}\n";
 }

@@ -24,6 +24,17 @@ std::string MeshWriter::inRange(const Block &block, const NextHop &hop) {
   return low.empty() ? high : high.empty() ? low : low + " && " + high;
 }
 
+/// Calls body(hop, block) for every hop of the kind and the block that it
+/// leaves.
+template <typename Body>
+static void forEachHop(const Config &config, NextHop::Kind kind, Body body) {
+  for (const Block &block : config.blocks)
+    for (const LogicalPifo &pifo : block.pifos)
+      for (const NextHop &hop : pifo.next)
+        if (hop.kind == kind)
+          body(hop, block);
+}
+
 void MeshWriter::dequeueRequest(const Block &block) {
   const std::string &n = block.name;
   unsigned index = static_cast<unsigned>(&block - config.blocks.data());
@@ -65,16 +76,16 @@ void MeshWriter::dequeueRequest(const Block &block) {
   text.open("always_comb begin");
   text.line(n, "_deq_valid = 1'b0;");
   text.line(n, "_deq_pifo = '0;");
-  for (const Block &source : config.blocks)
-    for (const LogicalPifo &pifo : source.pifos)
-      for (const NextHop &hop : pifo.next)
-        if (hop.kind == NextHop::Kind::Dequeue && hop.block == index) {
-          text.open("if (", source.name, "_out_valid && ", inRange(source, hop),
-                    ") begin");
-          text.line(n, "_deq_valid = 1'b1;");
-          text.line(n, "_deq_pifo = ", literal(pifoBits(block), hop.pifo), ";");
-          text.close("end");
-        }
+  auto ask = [&](const NextHop &hop, const Block &source) {
+    if (hop.block != index)
+      return;
+    text.open("if (", source.name, "_out_valid && ", inRange(source, hop),
+              ") begin");
+    text.line(n, "_deq_valid = 1'b1;");
+    text.line(n, "_deq_pifo = ", literal(pifoBits(block), hop.pifo), ";");
+    text.close("end");
+  };
+  forEachHop(config, NextHop::Kind::Dequeue, ask);
   text.close("end");
 }
 
@@ -128,16 +139,16 @@ void MeshWriter::transmit() {
     text.open("always_comb begin");
     text.line("leaves", d, "_valid = 1'b0;");
     text.line("leaves", d, "_fields = '0;");
-    for (const Block &block : config.blocks)
-      for (const LogicalPifo &pifo : block.pifos)
-        for (const NextHop &hop : pifo.next)
-          if (hop.kind == NextHop::Kind::Transmit && block.depth == d) {
-            text.open("if (", block.name, "_out_valid && ", inRange(block, hop),
-                      ") begin");
-            text.line("leaves", d, "_valid = 1'b1;");
-            text.line("leaves", d, "_fields = ", block.name, "_leave_fields;");
-            text.close("end");
-          }
+    auto leave = [&](const NextHop &hop, const Block &block) {
+      if (block.depth != d)
+        return;
+      text.open("if (", block.name, "_out_valid && ", inRange(block, hop),
+                ") begin");
+      text.line("leaves", d, "_valid = 1'b1;");
+      text.line("leaves", d, "_fields = ", block.name, "_leave_fields;");
+      text.close("end");
+    };
+    forEachHop(config, NextHop::Kind::Transmit, leave);
     text.close("end");
   }
   for (unsigned i = 0; i <= 2 * depth; ++i) {

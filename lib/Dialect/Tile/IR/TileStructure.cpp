@@ -206,24 +206,26 @@ static bool isColumnOf(RankedTensorType column, RankedTensorType vector) {
          column.getElementType() == vector.getElementType();
 }
 
-LogicalResult ColumnOp::verify() {
-  if (isColumnOf(getType(), getSource().getType()) &&
-      getSource().getDefiningOp<tiles::Instruction>())
+template <typename Op>
+static LogicalResult verifyView(Op op, bool isRight, const char *constraint,
+                                const char *expected) {
+  if (isRight && op.getSource().template getDefiningOp<tiles::Instruction>())
     return success();
-  return emitOpError("[tile_column_c1] makes ")
-         << getType() << " of " << getSource().getType()
-         << ", expected a vector that an instruction makes as a matrix of one "
-            "column";
+  return op.emitOpError(constraint)
+         << " makes " << op.getType() << " of " << op.getSource().getType()
+         << ", expected " << expected;
+}
+
+LogicalResult ColumnOp::verify() {
+  return verifyView(
+      *this, isColumnOf(getType(), getSource().getType()), "[tile_column_c1]",
+      "a vector that an instruction makes as a matrix of one column");
 }
 
 LogicalResult VectorOp::verify() {
-  if (isColumnOf(getSource().getType(), getType()) &&
-      getSource().getDefiningOp<tiles::Instruction>())
-    return success();
-  return emitOpError("[tile_vector_c1] makes ")
-         << getType() << " of " << getSource().getType()
-         << ", expected a matrix of one column that an instruction makes as a "
-            "vector";
+  return verifyView(
+      *this, isColumnOf(getSource().getType(), getType()), "[tile_vector_c1]",
+      "a matrix of one column that an instruction makes as a vector");
 }
 
 LogicalResult SliceOp::verify() {

@@ -25,16 +25,10 @@ public:
 protected:
   void offer() override;
   void take() override;
-  int64_t cyclesOf(const Product &p) const override {
-    return SETUP + LATENCY + ROWS + foldsOf(p) * (p.kept + ROWS);
-  }
+  Passes passesOf(const Product &p) const override { return {p.rows, p.kept}; }
   bool checkTimes() const override;
 
 private:
-  static int64_t foldsOf(const Product &p) {
-    return ceilDiv(p.rows, ROWS) * ceilDiv(p.cols, widthOf(p));
-  }
-
   size_t fed = 0; ///< products
   bool stepHeld = false;
 };

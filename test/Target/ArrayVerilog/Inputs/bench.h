@@ -61,8 +61,18 @@ protected:
   /// Offers operands, and looks at which were taken.
   virtual void offer() = 0;
   virtual void take() = 0;
+  /// Rows that stay in the array while others pass by, and how many those are.
+  struct Passes {
+    int64_t stay, pass;
+  };
+  virtual Passes passesOf(const Product &p) const = 0;
   /// About the cycles of a product without pauses.
-  virtual int64_t cyclesOf(const Product &p) const = 0;
+  int64_t cyclesOf(const Product &p) const {
+    return SETUP + LATENCY + ROWS + foldsOf(p) * (passesOf(p).pass + ROWS);
+  }
+  int64_t foldsOf(const Product &p) const {
+    return ceilDiv(passesOf(p).stay, ROWS) * ceilDiv(p.cols, widthOf(p));
+  }
   /// Of a run without pauses; false where the simulator says none.
   virtual bool checkTimes() const = 0;
 

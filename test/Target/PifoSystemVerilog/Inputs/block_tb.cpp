@@ -144,14 +144,9 @@ int main(int argc, char **argv) {
     if (model.stored() > mostStored)
       mostStored = model.stored();
   }
-  std::printf("%llu cycles, no mismatch: %llu enqueued, %llu dequeued, "
-              "%llu and %llu refused, at most %llu in the rank store\n",
-              static_cast<unsigned long long>(cycles),
-              static_cast<unsigned long long>(in),
-              static_cast<unsigned long long>(out),
-              static_cast<unsigned long long>(refusedIn),
-              static_cast<unsigned long long>(refusedOut),
-              static_cast<unsigned long long>(mostStored));
+  printNumbers("%llu cycles, no mismatch: %llu enqueued, %llu dequeued, "
+               "%llu and %llu refused, at most %llu in the rank store\n",
+               cycles, in, out, refusedIn, refusedOut, mostStored);
   for (unsigned kind = 0; kind < 8; ++kind)
     std::printf("phase %u: %u times\n", kind, traffic.phases[kind]);
   return 0;

@@ -123,12 +123,9 @@ public:
   }
 
   void print() const {
-    std::printf("%llu packets in, %llu out, %llu while it was full, at most "
-                "%llu held, %u levels\n",
-                static_cast<unsigned long long>(in),
-                static_cast<unsigned long long>(out),
-                static_cast<unsigned long long>(full),
-                static_cast<unsigned long long>(most), deepest);
+    printNumbers("%llu packets in, %llu out, %llu while it was full, at most "
+                 "%llu held, %llu levels\n",
+                 in, out, full, most, deepest);
   }
 
 private:

@@ -141,18 +141,13 @@ int main(int argc, char **argv) {
       fail(cycle, "fault", 1, 0);
     most = std::max<uint64_t>(most, model.size());
   }
-  std::printf("%llu cycles, no mismatch: %llu enqueued, %llu dequeued, at most "
-              "%llu held, %llu held at the end\n",
-              static_cast<unsigned long long>(cycles),
-              static_cast<unsigned long long>(in),
-              static_cast<unsigned long long>(out),
-              static_cast<unsigned long long>(most),
-              static_cast<unsigned long long>(model.size()));
+  printNumbers("%llu cycles, no mismatch: %llu enqueued, %llu dequeued, at "
+               "most %llu held, %llu held at the end\n",
+               cycles, in, out, most, model.size());
 #ifdef MESH_FRONT
-  std::printf("%llu packets of no leaf refused; enqueued by leaf:",
-              static_cast<unsigned long long>(strangers));
+  printNumbers("%llu packets of no leaf refused; enqueued by leaf:", strangers);
   for (uint64_t count : byLeaf)
-    std::printf(" %llu", static_cast<unsigned long long>(count));
+    printNumbers(" %llu", count);
   std::printf("\n");
 #endif
   return in == out + model.size() ? 0 : 1;

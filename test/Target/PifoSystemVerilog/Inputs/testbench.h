@@ -9,6 +9,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+/// Numbers by a format in which each is %llu.
+template <typename... Numbers>
+void printNumbers(const char *format, Numbers... numbers) {
+  std::printf(format, static_cast<unsigned long long>(numbers)...);
+}
+
 /// Ends the run with what differs.
 [[noreturn]] inline void fail(uint64_t cycle, const char *what, uint64_t rtl,
                               uint64_t expected) {
@@ -51,8 +57,7 @@ template <typename Bench> int runBench(int argc, char **argv) {
   Bench bench(std::strtoull(argv[2], nullptr, 10));
   for (uint64_t cycle = 0; cycle < cycles; ++cycle)
     bench.step(cycle);
-  std::printf("%llu cycles, no mismatch: ",
-              static_cast<unsigned long long>(cycles));
+  printNumbers("%llu cycles, no mismatch: ", cycles);
   bench.print();
   return 0;
 }

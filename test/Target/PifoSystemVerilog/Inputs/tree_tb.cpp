@@ -99,13 +99,9 @@ public:
   }
 
   void print() const {
-    std::printf("%llu pushed, %llu popped, %llu into a full queue, %llu from "
-                "an empty one, at most %llu held\n",
-                static_cast<unsigned long long>(in),
-                static_cast<unsigned long long>(out),
-                static_cast<unsigned long long>(full),
-                static_cast<unsigned long long>(none),
-                static_cast<unsigned long long>(most));
+    printNumbers("%llu pushed, %llu popped, %llu into a full queue, %llu from "
+                 "an empty one, at most %llu held\n",
+                 in, out, full, none, most);
   }
 
 private:

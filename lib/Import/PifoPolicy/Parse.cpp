@@ -180,31 +180,37 @@ bool Parser::shape(Shape &shape) {
               "digits");
 }
 
-bool Parser::condition(Condition &condition, unsigned depth) {
-  return joined("or", Condition::Or, &Parser::conjunction, condition, depth);
-}
-
-bool Parser::conjunction(Condition &condition, unsigned depth) {
-  return joined("and", Condition::And, &Parser::comparison, condition, depth);
-}
-
-bool Parser::joined(const char *word, Condition::Kind kind,
-                    bool (Parser::*operand)(Condition &, unsigned),
-                    Condition &condition, unsigned depth) {
-  if (!(this->*operand)(condition, depth))
+/// One operand, or several with a word between them, which make a `kind`.
+/// `accept` takes the word where it stands.
+template <typename Accept, typename Operand>
+static bool joined(Condition &condition, Condition::Kind kind, Accept accept,
+                   Operand operand) {
+  if (!operand(condition))
     return false;
-  if (!is(word))
+  if (!accept())
     return true;
   Condition all;
   all.kind = kind;
   all.operands.push_back(std::move(condition));
-  while (accept(word)) {
+  do {
     all.operands.emplace_back();
-    if (!(this->*operand)(all.operands.back(), depth))
+    if (!operand(all.operands.back()))
       return false;
-  }
+  } while (accept());
   condition = std::move(all);
   return true;
+}
+
+bool Parser::condition(Condition &condition, unsigned depth) {
+  return joined(
+      condition, Condition::Or, [&] { return accept("or"); },
+      [&](Condition &part) { return conjunction(part, depth); });
+}
+
+bool Parser::conjunction(Condition &condition, unsigned depth) {
+  return joined(
+      condition, Condition::And, [&] { return accept("and"); },
+      [&](Condition &part) { return comparison(part, depth); });
 }
 
 bool Parser::comparison(Condition &condition, unsigned depth) {

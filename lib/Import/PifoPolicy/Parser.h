@@ -128,10 +128,6 @@ private:
   bool condition(Condition &condition, unsigned depth);
   bool conjunction(Condition &condition, unsigned depth);
   bool comparison(Condition &condition, unsigned depth);
-  /// One operand, or several with `word` between them, which make a `kind`.
-  bool joined(const char *word, Condition::Kind kind,
-              bool (Parser::*operand)(Condition &, unsigned),
-              Condition &condition, unsigned depth);
 
   /// The capacity from outside, or 0; whether the text says one.
   uint64_t given;

@@ -74,7 +74,7 @@ class Attention(Written):
         self.name = f"attention {queries} x {keys}{' causal' if causal else ''}"
         q, k = f"tensor<1x12x{queries}x64xf32>", f"tensor<1x12x{keys}x64xf32>"
         score = """ score {
-  ^bb0(%b: index, %h: index, %i: index, %j: index, %s: f32):
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
     %n = arith.constant 0xFF800000 : f32
     %c = arith.cmpi sle, %j, %i : index
     %r0 = arith.select %c, %s, %n : f32

@@ -189,3 +189,15 @@ func.func @odd_heads(%q: memref<1x3x1024x64xf32>, %k: memref<1x3x1024x64xf32>, %
       outs(%o : memref<1x3x1024x64xf32>)
   return
 }
+
+// -----
+
+// Keys and values of eight bits are packed with the scales behind their rows: of keys those of the panel's columns, of values those of its rows.
+// CHECK-LABEL: func @quantised(
+// CHECK: kernel.pack {{.*}} scaled by {{.*}} {axis = 1 : i64, fill} : memref<64x16xi8, strided<[1, 68], offset: ?>> scaled by memref<16x4xi8, strided<[68, 1], offset: ?>> into memref<64x16xf32, {{.*}}>
+// CHECK: kernel.pack {{.*}} scaled by {{.*}} {fill} : memref<?x16xi8, strided<[68, 1], offset: ?>> scaled by memref<?x4xi8, strided<[68, 1], offset: ?>> into memref<?x16xf32, {{.*}}>
+func.func @quantised(%q: memref<1x2x128x64xf32>, %k: memref<1x2x128x68xi8>, %v: memref<1x2x128x68xi8>, %o: memref<1x2x128x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x2x128x64xf32>, memref<1x2x128x68xi8>, memref<1x2x128x68xi8>)
+      outs(%o : memref<1x2x128x64xf32>)
+  return
+}

@@ -56,15 +56,15 @@ kernel::PackOp AttentionView::pack(AttentionBuilder &b,
                                    ArrayRef<OpFoldResult> first,
                                    OpFoldResult rows, OpFoldResult columns,
                                    bool isTurned, Value panel) const {
-  Value source = slice(b, first, rows, columns);
-  auto pack =
-      kernel::PackOp::create(b, isTurned ? b.turned(source) : source, panel);
-  if (!quantizedWidth)
-    return pack;
-  SmallVector<OpFoldResult> scales(first);
-  scales.back() = b.getIndexAttr(quantizedWidth);
-  pack.getScalesMutable().assign(
-      slice(b, scales, rows, b.getIndexAttr(kRowScaleBytes)));
-  pack.setAxis(isTurned ? 1 : 0);
-  return pack;
+  Value source = slice(b, first, rows, columns), scales;
+  if (isTurned)
+    source = b.turned(source);
+  if (quantizedWidth) {
+    SmallVector<OpFoldResult> behind(first);
+    behind.back() = b.getIndexAttr(quantizedWidth);
+    scales = slice(b, behind, rows, b.getIndexAttr(kRowScaleBytes));
+  }
+  return kernel::PackOp::create(b, source, scales, panel,
+                                /*factor=*/FloatAttr(),
+                                /*axis=*/quantizedWidth && isTurned ? 1 : 0);
 }

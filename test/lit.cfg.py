@@ -29,7 +29,7 @@ config.environment["NM_BUILD"] = config.nm_obj_root
 config.environment["OMP_NUM_THREADS"] = "2"
 # Nothing is written outside of the test's folder, and everything is compiled.
 config.environment["NM_CODE_CACHE"] = "off"
-for variable in ["UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
+for variable in ["NM_SEED", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]
 config.environment["ASAN_OPTIONS"] = ":".join(

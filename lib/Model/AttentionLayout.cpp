@@ -65,12 +65,7 @@ AttentionLayout::AttentionLayout(const Device &device,
                        : shape.keys;
   rowStrip = isOnline ? partRows : std::min(a, flow.rows);
   outRows = std::min(a, flow.rows);
-  // As many bytes as leave a segment of the array at a time. With a causal mask
-  // rows see half of the keys, and what leaves all segments is better: fewer
-  // turns of the slots, each of which takes a latency at least.
-  int64_t segments = shape.causal ? flow.packed : 1;
-  softmaxRows = std::clamp<int64_t>(segments * rowStrip * strip / shape.keys, 1,
-                                    flow.rows);
+  softmaxRows = softmaxRowsOf(device, shape, flow.rows, flow.packed, strip);
   residentRows = isKeysOuter ? total : flow.rows;
   stateRows = !isOnline || (isKeysOuter && sums == Sums::Partial)
                   ? flow.packed * flow.rows

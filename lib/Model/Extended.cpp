@@ -48,101 +48,6 @@ Status checkRange(const Device &device, const AttentionShape &shape) {
   return {};
 }
 
-/// Adds `count` products of `r` rows and `k` keys that pass by `strip` at a
-/// time, with outputs `width` wide at a time. Sums are added to, in the
-/// accumulator's width.
-static void addProducts(ProductSums &sums, const Device &device,
-                        const AttentionShape &shape, int64_t b, int64_t r,
-                        int64_t k, int64_t count, int64_t strip, int64_t width,
-                        bool isFused) {
-  int64_t a = device.array.rows, d = shape.headDim, v = shape.valueWidth();
-  double wide = static_cast<double>(device.accumulatorBits) /
-                static_cast<double>(device.elementBits);
-  auto add = [&](int64_t keys, int64_t times) {
-    if (!keys || !times)
-      return;
-    double c = static_cast<double>(count) * static_cast<double>(times);
-    auto attend = [&](Stationarity s, auto price) {
-      int64_t rest = v % width;
-      return static_cast<double>(v / width) *
-                 static_cast<double>(price(s, a, b, r, keys, width)) +
-             (rest ? static_cast<double>(price(s, a, b, r, keys, rest)) : 0);
-    };
-    // Weights that the array itself has made are where they are needed.
-    bool isInPlace = isFused && device.array.doesSoftmax();
-    auto weighted = [&](Stationarity s, int64_t a, int64_t b, int64_t m,
-                        int64_t k, int64_t n) {
-      return isInPlace && s == Stationarity::Input
-                 ? productCyclesInPlace(a, b, m, k, n)
-                 : productCycles(s, a, b, m, k, n);
-    };
-    for (int i = 0; i != kNumStationarities; ++i) {
-      auto s = static_cast<Stationarity>(i);
-      sums.logitCycles[i] +=
-          c * static_cast<double>(productCycles(s, a, b, r, d, keys));
-      sums.attendCycles[i] += c * attend(s, weighted);
-      sums.logitTraffic[i] +=
-          c * static_cast<double>(productTraffic(s, a, b, r, d, keys));
-      sums.attendTraffic[i] += c * attend(s, productTraffic);
-    }
-  };
-  add(strip, k / strip);
-  add(k % strip, 1);
-  // Each strip but the first of a step finds sums, and all write them.
-  double again = static_cast<double>(count * (ceilDiv(k, strip) - 1)) *
-                 static_cast<double>(r * v);
-  for (double &traffic : sums.attendTraffic)
-    traffic += again * (2 * wide - 1);
-}
-
-BlockSums sumSteps(const Device &device, const AttentionShape &shape,
-                   int64_t rows, int64_t tile, int64_t packed, int64_t full) {
-  int64_t a = device.array.rows, b = device.array.cols / packed;
-  int64_t v = shape.valueWidth();
-  int64_t segment = full ? device.array.cols / full : b;
-  int64_t narrow = stripOf(device, segment, true),
-          wide = stripOf(device, segment, false);
-  BlockSums sums;
-  forEachStep(shape, rows, tile, [&](int64_t r, int64_t k, int64_t count) {
-    sums.steps += count;
-    sums.rows += count * r;
-    sums.keys += count * k;
-    sums.area += count * r * k;
-    sums.rowStrips += count * r * ceilDiv(k, b);
-    sums.keyTiles += count * k * ceilDiv(r, a);
-    sums.arrayTiles += count * ceilDiv(r, a) * ceilDiv(k, device.array.cols);
-    auto add = [&](ProductSums &products, int64_t strip, int64_t width,
-                   bool isFused = true) {
-      addProducts(products, device, shape, b, r, k, count, strip, width,
-                  isFused);
-    };
-    add(sums.whole, k, v);
-    int64_t part = std::min(r, longerPart(rows, a));
-    for (int64_t begin = 0; rows > a && begin < r; begin += part)
-      addProducts(sums.divided, device, shape, b, std::min(part, r - begin), k,
-                  count, k, v, true);
-    if (tile)
-      return;
-    add(sums.narrow, narrow, v);
-    addStrips(sums.narrowStrips, device, shape, packed, r, k, count, narrow);
-    if (wide != narrow) {
-      add(sums.wide, wide, v);
-      addStrips(sums.wideStrips, device, shape, packed, r, k, count, wide);
-    }
-    if (v > b || device.array.doesSoftmax())
-      add(sums.unfused, narrow, std::min(v, b), false);
-  });
-  if (tile && shape.causal)
-    countMasked(sums, shape, rows, tile);
-  if (wide == narrow) {
-    sums.wide = sums.narrow;
-    sums.wideStrips = sums.narrowStrips;
-  }
-  if (v <= b && !device.array.doesSoftmax())
-    sums.unfused = sums.narrow;
-  return sums;
-}
-
 int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow) {
   return AttentionLayout(device, shape, flow).bytes;
@@ -235,87 +140,10 @@ int64_t dramBytes(const Device &device, const AttentionShape &shape,
                  shape);
 }
 
-/// Cycles of array and DRAM together. Both are busy all the time only if what a
-/// phase needs is there or may come earlier; two kinds of phases differ from
-/// the average.
-static double overlapped(const Device &device, const AttentionShape &shape,
-                         const Dataflow &flow, const BlockSums &sums,
-                         const AttentionLayout &layout, Cost cost) {
-  cost.computeCycles +=
-      softmaxWait(device, shape, flow, sums, layout, cost.computeCycles);
-  cost.computeCycles +=
-      prefetchWait(device, shape, flow, sums, layout, cost.computeCycles);
-  double rate = device.dramBytesPerCycle();
-  double units = static_cast<double>(unitCount(shape));
-  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
-  auto time = [&](int64_t elements) {
-    return static_cast<double>(elements) * device.elementBits / 8.0 / rate;
-  };
-  double cycles = std::max(cost.computeCycles, cost.dramCycles);
-  if (!flow.isFused())
-    return cycles;
-
-  // Whole rows: the keys of a block pass by during its logits, its values
-  // during its output, and a few strips do not even that out.
-  if (!layout.isOnline) {
-    double share = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
-    int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
-    double logit = sums.products(layout).logitCycles[l] * share;
-    double attend = sums.products(layout).attendCycles[t] * share;
-    double keys = flow.isStaged(StagedK) ? 0 : units * time(sums.keys * d);
-    double values = flow.isStaged(StagedV) ? 0
-                    : layout.sums == Sums::Strip
-                        ? units * time(sums.keyTiles * v)
-                        : units * time(sums.keys * v);
-    if (!flow.isStaged(StagedQ))
-      keys += units * time(sums.rowStrips * d);
-    cycles = std::max(cycles, std::max(logit, keys) + std::max(attend, values));
-  }
-
-  // What is resident comes during the first sweep over it: keys and values
-  // while the first block of each unit is worked, or all rows while the first
-  // tile is; the results of all rows go during the last tile.
-  double exposed = 0;
-  double round = cost.computeCycles * static_cast<double>(flow.heads) / units;
-  auto excess = [&](int64_t elements, double share) {
-    return std::max(0.0, static_cast<double>(flow.heads) * time(elements) -
-                             round * share);
-  };
-  int64_t staged = flow.isStaged(StagedK) ? S * d : 0;
-  staged += flow.isStaged(StagedV) ? S * v : 0;
-  if (layout.isKeysOuter) {
-    // All blocks work the first tile.
-    double blocks = static_cast<double>(ceilDiv(layout.total, flow.rows));
-    double tile = blocks / static_cast<double>(sums.steps);
-    if (flow.isStaged(StagedQ))
-      staged += layout.total * d;
-    exposed += excess(staged, tile);
-    if (flow.isStaged(StagedOutput) && !shape.causal)
-      exposed += excess(layout.total * v, tile) *
-                 std::ceil(units / static_cast<double>(flow.heads));
-  } else if (staged) {
-    // Of a round, by logits: with a causal mask the first one is short.
-    int64_t keys = keysSeen(shape, std::min(flow.rows, layout.total));
-    if (flow.keyTile)
-      keys = std::min(S, ceilDiv(keys, flow.keyTile) * flow.keyTile);
-    double block =
-        static_cast<double>(flow.rows * keys) / static_cast<double>(sums.area);
-    exposed += excess(flow.rows * d + S * (d + v), block);
-    // The last round prefetches nothing: once its keys and values are there all
-    // blocks but the first are still to be worked, while DRAM moves queries of
-    // the third and later ones, for which there is no slot before, and results.
-    int64_t later = std::max<int64_t>(0, layout.total - flow.rows);
-    int64_t moved = flow.isStaged(StagedOutput) ? later * v : 0;
-    if (flow.isStaged(StagedQ))
-      moved += std::max<int64_t>(0, later - flow.rows) * d;
-    cycles =
-        std::max(cycles, cost.dramCycles + round * (1 - block) -
-                             static_cast<double>(flow.heads) * time(moved));
-  }
-  return std::max(cycles, cost.computeCycles + exposed);
-}
-
-double meanOfLarger(double a, double b, double c, double first, double last) {
+/// The mean of max(a k, b + c k) for k that grows evenly from `first` to
+/// `last`.
+static double meanOfLarger(double a, double b, double c, double first,
+                           double last) {
   auto larger = [&](double k) { return std::max(a * k, b + c * k); };
   double turn = a > c ? std::clamp(b / (a - c), first, last) : last;
   if (last <= first)
@@ -340,76 +168,6 @@ struct Seen {
 };
 
 } // namespace
-
-/// Cycles of what passes through rings of slots. A slot is free when its use
-/// has ended, and full again a latency and a transfer later, and the array then
-/// fills: a round of all slots takes no less. Where the slots hide the latency
-/// this is no more than the larger of use and transfer. With key tiles, and
-/// where chunks alternate, the two products take turns; else many strips pass
-/// by during the one and then during the other.
-static double throughRings(const Device &device, const AttentionShape &shape,
-                           const Dataflow &flow, const BlockSums &sums,
-                           const AttentionLayout &layout, const Cost &cost) {
-  double latency = transferLatency(device);
-  double fill = static_cast<double>(device.array.fillCycles);
-  bool turnsSums =
-      layout.isFused && !layout.isOnline && layout.sums == Sums::Partial;
-  if (latency + fill == 0 && !turnsSums)
-    return 0;
-  double units = static_cast<double>(unitCount(shape));
-  double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
-  double rate = device.dramBytesPerCycle();
-  // `sum` rows or keys of a unit pass by in strips, each `width` elements wide,
-  // in or out or both.
-  auto ring = [&](double use, int64_t sum, int64_t strip, int64_t width,
-                  int64_t bits, int64_t slots, double ways = 1) {
-    double moved = units * static_cast<double>(sum) *
-                   static_cast<double>(width) * static_cast<double>(bits) / 8;
-    double strips =
-        packs * static_cast<double>(sum) / static_cast<double>(strip);
-    return std::max(
-        ways * moved / rate,
-        (use + ways * (moved / rate + strips * latency) + strips * fill) /
-            static_cast<double>(slots));
-  };
-  int64_t d = shape.headDim, v = shape.valueWidth(), e = device.elementBits;
-  int64_t seen = layout.isKeysOuter ? shape.keys : sums.keys;
-  int64_t visits = layout.isOnline ? sums.rows : sums.rowStrips;
-  const ProductSums &products = sums.products(layout);
-  double logit = packs * products.logitCycles[static_cast<int>(flow.logit)];
-  double attend = packs * products.attendCycles[static_cast<int>(flow.attend)];
-  double first = logit, second = attend;
-  if (!flow.isStaged(StagedQ))
-    first = std::max(
-        first, ring(logit, visits, layout.rowStrip, d, e, layout.querySlots));
-  if (!flow.isStaged(StagedK))
-    first =
-        std::max(first, ring(logit, seen, layout.strip, d, e, layout.keySlots));
-  if (!flow.isStaged(StagedV))
-    second = std::max(
-        second, ring(attend, layout.sums == Sums::Strip ? sums.keyTiles : seen,
-                     layout.strip, v, e, layout.valueSlots));
-  // Whole rows: a sum goes out and comes back before the next strip adds to it,
-  // and only the other row strips of the block are worked meanwhile.
-  int64_t turns = layout.sumSlots;
-  if (turnsSums)
-    turns = std::min(turns, ceilDiv(flow.rows, layout.rowStrip));
-  if (layout.sums == Sums::Partial)
-    second = std::max(second, ring(attend, visits, layout.rowStrip, v,
-                                   device.accumulatorBits, turns, 2));
-  if (layout.isFused)
-    return layout.isOnline || layout.alternates ? std::max(first, second)
-                                                : first + second;
-  // Logits leave tile by tile, and come back for each tile of the outputs.
-  int64_t reads = sums.rowStrips * ceilDiv(v, layout.segment);
-  first = std::max(first, ring(logit, sums.rowStrips, layout.rowStrip,
-                               layout.strip, e, layout.spillSlots));
-  second = std::max(second, ring(attend, reads, layout.rowStrip, layout.strip,
-                                 e, layout.spillSlots));
-  second = std::max(second, besideSoftmax(device, shape, flow, sums, layout));
-  return std::max(first + second,
-                  throughDram(device, shape, flow, sums, layout, cost));
-}
 
 /// Cycles that the array takes longer where the resident units are no whole
 /// number of packs: the last pack of each round has fewer units, on wider
@@ -438,32 +196,59 @@ static double lastPackCycles(const Device &device, const AttentionShape &shape,
 /// the array.
 struct SpecialWork {
   double lanes = 0;
+  double scaled = 0;      ///< of these, for masks, sums and results
   double elements = 0;    ///< cycles of elements on the array
   double arrayCycles = 0; ///< of the whole array
+  /// Cycles of maxima and exponentials on the array, which logits may take
+  /// longer for than PEs; and how many more they are beside products, which
+  /// have half of the array.
+  double onArray = 0, sharing = 0;
 
   double ops() const { return lanes + elements; }
 };
 
+/// Cycles of the special function unit, which maxima and exponentials on the
+/// array occupy too, while `products` cycles of the array are for products.
+static double unitCycles(const Cost &cost, const SpecialWork &special,
+                         double products) {
+  double alone = cost.softmaxCycles + special.onArray;
+  return alone > 0 ? alone + special.sharing * std::min(1.0, products / alone)
+                   : 0;
+}
+
 /// Fused: one pass over the logits, by the array if it can, and outputs are
 /// rescaled at each visit; the last one divides by the sum. Else three passes,
-/// and results are rounded.
+/// and results are rounded. A mask passes over the logits that it may hide.
 static SpecialWork specialWork(const Device &device,
                                const AttentionShape &shape,
-                               const Dataflow &flow, const BlockSums &sums) {
+                               const Dataflow &flow, const BlockSums &sums,
+                               const AttentionLayout &layout) {
   const SpecialFunctionUnit &sf = device.specialFunction;
   const ArraySoftmax &pe = device.array.softmax;
   double units = static_cast<double>(unitCount(shape));
   double area = units * static_cast<double>(sums.area);
   SpecialWork work;
-  work.lanes = units * static_cast<double>(sums.rows) *
-               static_cast<double>(shape.valueWidth()) *
-               static_cast<double>(sf.scaleCycles);
+  double scaled =
+      static_cast<double>(sums.rows) * static_cast<double>(shape.valueWidth()) +
+      static_cast<double>(sums.maskedLogits(layout));
+  work.lanes = work.scaled =
+      units * scaled * static_cast<double>(sf.scaleCycles);
   if (!flow.isFused()) {
     work.lanes += area * static_cast<double>(sf.softmaxCycles());
   } else if (device.array.doesSoftmax()) {
     work.elements = area * static_cast<double>(pe.cycles());
-    work.arrayCycles = units * static_cast<double>(sums.arrayTiles) *
-                       static_cast<double>(pe.cycles());
+    double tiles = units * static_cast<double>(sums.arrayTiles);
+    auto add = [&](int64_t peCycles, double accesses) {
+      double cycles = tiles * static_cast<double>(peCycles);
+      double alone =
+          std::max(cycles, accesses * area * (device.elementBits / 8.0) /
+                               device.scratchpadBytesPerCycle());
+      work.arrayCycles += cycles;
+      work.onArray += alone;
+      work.sharing += std::max(0.0, 2 * cycles - alone);
+    };
+    add(pe.maxCycles, 1);
+    add(pe.expCycles + pe.sumCycles, 2);
   } else {
     work.lanes +=
         area * static_cast<double>(sf.maxCycles + sf.expCycles + sf.sumCycles);
@@ -473,17 +258,19 @@ static SpecialWork specialWork(const Device &device,
 
 /// Bytes through the scratchpad, those from and to DRAM aside: both products;
 /// the softmax (fused: read for the maximum, read and written for the
-/// exponential; else three reads and two writes); the sums, added to, rescaled
-/// or divided.
+/// exponential; else three reads and two writes); what masks read and write;
+/// the sums, added to, rescaled or divided.
 static double scratchpadBytes(const Device &device, const AttentionShape &shape,
                               const Dataflow &flow, const BlockSums &sums,
-                              const ProductSums &products) {
+                              const AttentionLayout &layout) {
+  const ProductSums &products = sums.products(layout);
   double area = static_cast<double>(sums.area);
   double visited =
       static_cast<double>(sums.rows) * static_cast<double>(shape.valueWidth());
   double moved = products.logitTraffic[static_cast<int>(flow.logit)] +
                  products.attendTraffic[static_cast<int>(flow.attend)] +
-                 (flow.isFused() ? 3 : 5) * area;
+                 (flow.isFused() ? 3 : 5) * area +
+                 2 * static_cast<double>(sums.maskedLogits(layout));
   return static_cast<double>(unitCount(shape)) *
          (moved * (device.elementBits / 8.0) +
           3 * visited * (device.accumulatorBits / 8.0));
@@ -584,6 +371,29 @@ static double serialCycles(const Device &device, const AttentionShape &shape,
              static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
 }
 
+/// Cycles that the array waits for the softmax of whole rows where two steps
+/// are at work at a time. Under a causal mask the first blocks, of few keys,
+/// have as many masked logits and results as the last ones.
+static double blockWait(const Device &device, const AttentionShape &shape,
+                        const Dataflow &flow, const BlockSums &sums,
+                        const AttentionLayout &layout,
+                        const SpecialWork &special, double arrayCycles) {
+  bool isBeside = layout.isFused && !layout.isOnline &&
+                  (layout.packs > 1 || layout.isDivided);
+  if (!isBeside || device.specialFunction.lanes <= 0)
+    return 0;
+  double lanes = static_cast<double>(device.specialFunction.lanes);
+  double scaled = special.scaled / lanes;
+  double softmax = special.lanes / lanes - scaled + special.onArray;
+  if (!shape.causal)
+    return std::max(0.0, scaled + softmax - arrayCycles);
+  Seen seen(shape, flow, layout);
+  double mean = seen.mean();
+  return meanOfLarger(arrayCycles / mean, scaled, softmax / mean, seen.least,
+                      seen.most) -
+         arrayCycles;
+}
+
 Cost priceExtended(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums) {
   AttentionLayout layout(device, shape, flow);
@@ -592,9 +402,9 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
 
   Cost cost;
   cost.footprintBytes = static_cast<double>(layout.bytes);
-  UnitTransfers unit = transfersOf(device, shape, flow, sums, layout);
-  cost.dramBytes = static_cast<double>(bytesOf(unit, shape));
-  cost.dramCycles = std::max(cost.dramBytes, units * unit.bursts) /
+  UnitTransfers moved = transfersOf(device, shape, flow, sums, layout);
+  cost.dramBytes = static_cast<double>(bytesOf(moved, shape));
+  cost.dramCycles = std::max(cost.dramBytes, units * moved.bursts) /
                     device.dramBytesPerCycle();
 
   // Segments work on different heads at the same time.
@@ -606,23 +416,28 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
 
   cost.computeCycles += lastPackCycles(device, shape, flow, sums, layout);
 
-  SpecialWork special = specialWork(device, shape, flow, sums);
-  cost.computeCycles += special.arrayCycles;
+  SpecialWork special = specialWork(device, shape, flow, sums, layout);
   if (device.specialFunction.lanes > 0)
     cost.softmaxCycles =
         special.lanes / static_cast<double>(device.specialFunction.lanes);
+  double unit = unitCycles(cost, special, cost.computeCycles);
+  cost.computeCycles += special.arrayCycles;
   cost.computeCycles += stripWait(device, shape, flow, sums, layout);
   double onChipBytes =
-      scratchpadBytes(device, shape, flow, sums, products) + cost.dramBytes;
+      scratchpadBytes(device, shape, flow, sums, layout) + cost.dramBytes;
   cost.onChipCycles = onChipBytes / device.scratchpadBytesPerCycle();
 
   cost.overheadCycles = edgeCycles(device, shape, flow, sums, layout) +
                         serialCycles(device, shape, flow, sums, layout,
                                      cost.softmaxCycles + special.arrayCycles);
-  cost.cycles = std::max({overlapped(device, shape, flow, sums, layout, cost),
-                          throughRings(device, shape, flow, sums, layout, cost),
-                          cost.softmaxCycles, cost.onChipCycles}) +
-                cost.overheadCycles;
+  Cost waiting = cost;
+  waiting.computeCycles +=
+      blockWait(device, shape, flow, sums, layout, special, cost.computeCycles);
+  cost.cycles =
+      std::max({overlapped(device, shape, flow, sums, layout, waiting),
+                throughRings(device, shape, flow, sums, layout, cost), unit,
+                cost.onChipCycles}) +
+      cost.overheadCycles;
   cost.idealCycles = units * neededLogits(shape) * width /
                      static_cast<double>(device.array.macsPerCycle());
   const EnergyTable &energy = device.energy;

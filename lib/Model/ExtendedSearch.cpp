@@ -163,6 +163,8 @@ private:
                   double footprint) const {
     // Whether steps are divided depends on the staging.
     sums.divided = sums.divided.least(sums.whole);
+    int64_t masked = sums.masked.least();
+    sums.masked = {masked, masked, masked};
     Dataflow best = flow;
     double cycles = 0, energy = 0;
     bool first = true;

@@ -63,7 +63,14 @@ struct BlockSums {
   int64_t steps = 0;
   /// With key tiles: steps that the diagonal crosses, and those of them that
   /// are the first of their blocks.
-  int64_t masked = 0, maskedFirst = 0;
+  int64_t maskedSteps = 0, maskedFirst = 0;
+  /// Logits that a causal mask passes over, all from the first key on that not
+  /// all rows see which it is for: of a step, of the two parts of one, and
+  /// without fusion of the rows of a softmax.
+  struct {
+    int64_t whole = 0, divided = 0, unfused = 0;
+    int64_t least() const { return std::min({whole, divided, unfused}); }
+  } masked;
   int64_t rows = 0;       ///< sum of rows
   int64_t keys = 0;       ///< sum of keys
   int64_t area = 0;       ///< rows * keys
@@ -85,10 +92,27 @@ struct BlockSums {
       return whole;
     return layout.isNarrow ? narrow : wide;
   }
+  int64_t maskedLogits(const AttentionLayout &layout) const {
+    return !layout.isFused    ? masked.unfused
+           : layout.isDivided ? masked.divided
+                              : masked.whole;
+  }
   const StripSums &strips(const AttentionLayout &layout) const {
     return layout.isNarrow ? narrowStrips : wideStrips;
   }
 };
+
+/// Cycles of the product of [m, k] weights by values. Those that the array
+/// itself has made are where they are needed.
+inline int64_t attendCycles(const Device &device, Stationarity stationarity,
+                            int64_t b, int64_t m, int64_t k, int64_t n,
+                            bool isFused = true) {
+  int64_t a = device.array.rows;
+  return isFused && device.array.doesSoftmax() &&
+                 stationarity == Stationarity::Input
+             ? machine::productCyclesInPlace(a, b, m, k, n)
+             : machine::productCycles(stationarity, a, b, m, k, n);
+}
 
 /// Fails where a count of bytes could leave 2^62: a very wide head on a tiny
 /// array, say. Everything below needs what this accepts.
@@ -113,12 +137,20 @@ int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow);
 int64_t dramBytes(const Device &device, const AttentionShape &shape,
                   const Dataflow &flow, const BlockSums &sums);
-/// The mean of max(a k, b + c k) for k that grows evenly from `first` to
-/// `last`.
-double meanOfLarger(double a, double b, double c, double first, double last);
-/// Counts tiles with keys that some of a block's rows see and others do not.
-void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
-                 int64_t tile);
+/// Cycles of array and DRAM together, of which neither is busy all the time
+/// where the other one's phases differ from the average.
+double overlapped(const Device &device, const AttentionShape &shape,
+                  const Dataflow &flow, const BlockSums &sums,
+                  const AttentionLayout &layout, Cost cost);
+/// Cycles of what passes through rings of slots. A slot is free when its use
+/// has ended, and full again a latency and a transfer later, and the array then
+/// fills: a round of all slots takes no less. Where the slots hide the latency
+/// this is no more than the larger of use and transfer. With key tiles, and
+/// where chunks alternate, the two products take turns; else many strips pass
+/// by during the one and then during the other.
+double throughRings(const Device &device, const AttentionShape &shape,
+                    const Dataflow &flow, const BlockSums &sums,
+                    const AttentionLayout &layout, const Cost &cost);
 /// Adds `count` steps of `rows` rows and `keys` keys that pass by `strip` at a
 /// time, `packed` units side by side on segments of `b` columns.
 void addStrips(StripSums &sums, const Device &device,

@@ -20,7 +20,7 @@ done
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for ((found = 0; found < pairs; ++seed)); do
-  if ! NM_MONOTONIC_SEED=$seed "${NM_BUILD:-build/release}/unittests/bin/NMModelTests" --gtest_filter='Monotonic*' >"$log" 2>&1; then
+  if ! NM_SEED=$seed "${NM_BUILD:-build/release}/unittests/bin/NMModelTests" --gtest_filter='Monotonic*' >"$log" 2>&1; then
     cat "$log"
     echo "FAILED with seed $seed"
     exit 1

@@ -18,7 +18,7 @@ config.environment["OMP_NUM_THREADS"] = "2"
 config.environment["NM_CODE_CACHE"] = "off"
 config.environment["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "leaks.supp")
-for variable in ["UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
+for variable in ["NM_SEED", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]
 config.environment["ASAN_OPTIONS"] = ":".join(

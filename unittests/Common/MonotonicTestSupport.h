@@ -7,7 +7,7 @@
 //
 // Simulated times of an operator on random machines of which one has at least
 // as much of everything: those of one program, and those of the programs that
-// are chosen. NM_MONOTONIC_SEED chooses other machines.
+// are chosen. NM_SEED chooses other machines.
 //
 //===----------------------------------------------------------------------===//
 
@@ -78,7 +78,7 @@ inline Worst compare(const Maker &make, unsigned seed) {
 
 inline void expectMonotonic(const char *what, const Maker &make, double same,
                             double chosen) {
-  unsigned seed = model::seedOf("NM_MONOTONIC_SEED", 1);
+  unsigned seed = model::seedOf("NM_SEED", 1);
   Worst worst = compare(make, seed);
   std::printf("%s, seed %u: %ld pairs, the same program at worst %.4f times as "
               "long, the one chosen %.4f; simulated over predicted %.3f to "

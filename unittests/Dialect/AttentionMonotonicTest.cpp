@@ -11,7 +11,7 @@
 // 1.034 times as long at worst, in 6,522 pairs of eight seeds. The programs
 // that the search chooses for the two differ by what its closed form leaves out
 // besides, though what it predicts is never worse (Monotonic.Attention): 1.49
-// times at worst. NM_MONOTONIC_SEED chooses other machines,
+// times at worst. NM_SEED chooses other machines,
 // NM_MONOTONIC_FAMILIES how many.
 //
 //===----------------------------------------------------------------------===//
@@ -84,7 +84,7 @@ public:
 } // namespace
 
 TEST(AttentionMonotonic, Programs) {
-  unsigned seed = model::seedOf("NM_MONOTONIC_SEED", 1);
+  unsigned seed = model::seedOf("NM_SEED", 1);
   unsigned families = model::seedOf("NM_MONOTONIC_FAMILIES", 5);
   std::printf("seed %u\n", seed);
   AttentionShape square, decode;

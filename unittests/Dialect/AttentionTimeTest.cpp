@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionTestSupport.h"
+#include "nm/Model/Blocks.h"
 #include <cstdio>
 #include <cstdlib>
 
@@ -76,7 +77,7 @@ size_t mappingsToTry() {
 
 /// The best dataflows of the space.
 void expectAgreement(const std::string &name, const AttentionShape &shape,
-                     const SearchOptions &options = {}) {
+                     const SearchOptions &options = {}, double bound = 0.1) {
   Device device = deviceOf(name);
   SearchOptions few = options;
   few.keep = mappingsToTry();
@@ -90,7 +91,6 @@ void expectAgreement(const std::string &name, const AttentionShape &shape,
       c.score.offset = shape.keys - shape.queries;
     SCOPED_TRACE(name + " " + model::toString(c.flow));
     double cycles = timeOf(c, device).cycles;
-    constexpr double bound = 0.1;
     EXPECT_NEAR(cycles / candidate.cost.cycles, 1, bound);
   }
 }
@@ -130,6 +130,67 @@ TEST(AttentionTime, Causal) {
       shape.causal = true;
       expectAgreement(device, shape);
     }
+}
+
+/// Where 256 lanes mask, rescale and divide for an array that does the rest of
+/// the softmax, and without fusion, where early blocks of few keys take as much
+/// of the array as whole strips.
+TEST(AttentionTime, CausalMasks) {
+  SearchOptions tiles, rows, unfused;
+  tiles.allowWholeRows = false;
+  rows.allowKeyTiles = false;
+  unfused.scope = model::Scope::Unfused;
+  AttentionShape shape = bert(512);
+  shape.causal = true;
+  for (const SearchOptions &options : {tiles, rows, unfused})
+    expectAgreement("fusemax", shape, options, 0.05);
+  expectAgreement("cloud", shape, unfused, 0.05);
+  shape.batch = 4;
+  shape.queries = shape.keys = 2048;
+  expectAgreement("fusemax", shape, tiles, 0.05);
+}
+
+/// Lane cycles are those of the program, one by one: softmax, masks of whole
+/// blocks, of parts and of rows on their way through DRAM, sums and results.
+/// Only the copies of maxima before a key tile are left out, a cycle a row.
+TEST(AttentionTime, LaneCyclesOfMasks) {
+  Device device = deviceOf("a100");
+  AttentionShape grouped;
+  grouped.heads = 6;
+  grouped.kvHeads = 2;
+  grouped.queries = 200;
+  grouped.keys = 331;
+  grouped.headDim = 40;
+  grouped.causal = true;
+  AttentionShape plain = grouped;
+  plain.kvHeads = 0;
+  for (const AttentionShape &shape : {grouped, plain})
+    for (int64_t tile : {0, 64})
+      for (int64_t rows : {1, 7, 50, 150, 200})
+        for (unsigned staged :
+             {unsigned(model::StagedAll),
+              model::StagedAll & ~unsigned(model::StagedLogits)}) {
+          Case c;
+          c.shape = shape;
+          c.score.offset = shape.keys - shape.queries;
+          c.flow.rows = rows;
+          c.flow.keyTile = tile;
+          c.flow.staged = staged;
+          if (!model::checkExtended(device, c.shape, c.flow))
+            continue; // key tiles without staged logits
+          SCOPED_TRACE(model::toString(c.flow));
+          Cost cost = model::evaluateExtended(device, c.shape, c.flow);
+          int64_t copied = 0, total = model::foldedRows(shape);
+          for (int64_t row = 0; tile && row < total; row += rows) {
+            int64_t end = std::min(total, row + rows);
+            copied += (end - row) * ((model::keysSeen(shape, end) - 1) / tile);
+          }
+          double lanes =
+              cost.softmaxCycles * double(device.specialFunction.lanes);
+          EXPECT_NEAR(timeOf(c, device).energy.special /
+                          device.energy.specialFunctionOp,
+                      lanes + double(shape.kvHeadCount() * copied), 1e-3);
+        }
 }
 
 static void expectAgreementOnBert(const SearchOptions &options) {

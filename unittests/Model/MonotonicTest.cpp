@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Of two machines of which one has at least as much of everything, the better
-// one takes no longer, and runs whatever the other runs. NM_MONOTONIC_SEED
+// one takes no longer, and runs whatever the other runs. NM_SEED
 // chooses other machines.
 //
 //===----------------------------------------------------------------------===//
@@ -105,7 +105,7 @@ Measure attention(const AttentionShape &shape, const SearchOptions &options) {
 } // namespace
 
 TEST(Monotonic, Attention) {
-  unsigned seed = seedOf("NM_MONOTONIC_SEED", 1);
+  unsigned seed = seedOf("NM_SEED", 1);
   std::printf("seed %u\n", seed);
   std::vector<std::pair<std::string, Measure>> measures;
   for (const AttentionShape &shape : shapes())
@@ -128,7 +128,7 @@ TEST(Monotonic, Attention) {
 }
 
 TEST(Monotonic, Projections) {
-  unsigned seed = seedOf("NM_MONOTONIC_SEED", 1);
+  unsigned seed = seedOf("NM_SEED", 1);
   std::printf("seed %u\n", seed);
   std::vector<std::pair<std::string, Measure>> measures;
   for (const ProjectionShape &shape : {ProjectionShape{512, 768, 768, {}},
@@ -151,7 +151,7 @@ TEST(Monotonic, Projections) {
 }
 
 TEST(Monotonic, Faithful) {
-  unsigned seed = seedOf("NM_MONOTONIC_SEED", 1);
+  unsigned seed = seedOf("NM_SEED", 1);
   std::printf("seed %u\n", seed);
   AttentionShape shape = shapes().front();
   shape.causal = false;

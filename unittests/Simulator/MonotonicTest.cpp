@@ -8,7 +8,7 @@
 // One program on two machines of which one has at least as much of everything.
 // Where no two instructions compete for a memory, the better one is never
 // slower (docs/simulator.md, "Better machines"); where they do, it may be, and
-// the last test is the smallest program of that kind. NM_MONOTONIC_SEED chooses
+// the last test is the smallest program of that kind. NM_SEED chooses
 // other machines and programs.
 //
 //===----------------------------------------------------------------------===//
@@ -117,7 +117,7 @@ private:
 } // namespace
 
 TEST(Monotonic, ProgramsWithoutCompetition) {
-  unsigned seed = model::seedOf("NM_MONOTONIC_SEED", 1);
+  unsigned seed = model::seedOf("NM_SEED", 1);
   std::printf("seed %u\n", seed);
   std::mt19937 random(seed);
   int64_t pairs = 0, faster = 0;

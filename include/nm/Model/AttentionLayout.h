@@ -36,6 +36,18 @@ inline int64_t longerPart(int64_t rows, int64_t arrayRows) {
   return ceilDiv(ceilDiv(rows, arrayRows), int64_t(2)) * arrayRows;
 }
 
+/// Without fusion: rows of a softmax of blocks of `rows` whose keys pass by
+/// `strip` at a time. As many bytes as leave a segment of the array at a time;
+/// with a causal mask rows see half of the keys, and what leaves all segments
+/// is better: fewer turns of the slots, each of which takes a latency at least.
+inline int64_t softmaxRowsOf(const Device &device, const AttentionShape &shape,
+                             int64_t rows, int64_t packed, int64_t strip) {
+  int64_t segments = shape.causal ? packed : 1;
+  return std::clamp<int64_t>(segments * std::min(device.array.rows, rows) *
+                                 std::min(strip, shape.keys) / shape.keys,
+                             1, rows);
+}
+
 /// Without fusion: steps whose logits are on their way through DRAM while
 /// another one begins, so that the latencies of their passes do not add up.
 inline constexpr int64_t kSpilledSteps = 4;

@@ -249,16 +249,16 @@ FailureOr<scf::WhileOp> align(scf::WhileOp loop) {
   unsigned old = after.getNumArguments();
   for (unsigned i = 0; i < carried; ++i)
     after.insertArgument(i, types[i], loc);
-  SmallVector<Value> next(yield.getResults());
+  SmallVector<Value> rooms;
   for (auto [k, i] : llvm::enumerate(order)) {
     BlockArgument own = after.addArgument(types[carried + k], loc);
     after.getArgument(carried + i).replaceAllUsesWith(own);
     loop.getResult(i).replaceAllUsesWith(made.getResult(carried + k));
     if (k < tensors)
-      next.push_back(own);
+      rooms.push_back(own);
   }
   after.eraseArguments(carried, old);
-  yield.getResultsMutable().assign(next);
+  yield.getResultsMutable().append(rooms);
   loop.erase();
   return made;
 }

@@ -121,3 +121,24 @@ func.func @handed_on(%x: tensor<6xf32>, %n: index) -> (tensor<6xf16>, index) {
   }
   return %r#1, %r#0 : tensor<6xf16>, index
 }
+
+// What comes back as it was handed on has memory of its own, too.
+// CHECK-LABEL: func.func @back
+// CHECK: scf.while (%[[A:.*]] = %{{.*}}, %{{.*}} = %{{.*}}, %[[H:.*]] = %{{.*}}) : (tensor<6xf32>, index, tensor<6xf32>) -> (tensor<6xf32>, index, tensor<6xf32>, index)
+// CHECK: %[[M:.*]] = bufferization.materialize_in_destination %[[A]] in %[[H]]
+// CHECK: ^bb0(%[[A2:.*]]: tensor<6xf32>, %{{.*}}: index, %[[H2:.*]]: tensor<6xf32>, %{{.*}}: index)
+// CHECK: %[[M2:.*]] = bufferization.materialize_in_destination %[[H2]] in %[[A2]]
+// CHECK: scf.yield %[[M2]], %{{.*}}, %[[H2]]
+func.func @back(%x: tensor<6xf32>, %n: index) -> tensor<6xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.while (%a = %x, %i = %c0) : (tensor<6xf32>, index) -> (index, tensor<6xf32>) {
+    %more = arith.cmpi slt, %i, %n : index
+    scf.condition(%more) %i, %a : index, tensor<6xf32>
+  } do {
+  ^bb0(%i: index, %h: tensor<6xf32>):
+    %j = arith.addi %i, %c1 : index
+    scf.yield %h, %j : tensor<6xf32>, index
+  }
+  return %r#1 : tensor<6xf32>
+}

@@ -78,6 +78,7 @@ static void nameOperations(OpPassManager &pm,
   func.addPass(createRaise(raise));
   func.addPass(createFuseEpilogue());
   func.addPass(createCanonicalizerPass());
+  func.addPass(flat::createTurnProducts());
 }
 
 /// Layouts are chosen, parameters become arguments.

@@ -149,11 +149,11 @@ struct AttentionView {
 };
 
 /// Logits of tileRows rows and one panel of keys: accumulators
-/// [row][vector]. `q` is [row][depth] from `qBase` on, `k` [depth][panel] from
+/// [row][vector]. `queries` is a view [row][depth], `k` [depth][panel] from
 /// `kBase` on.
 SmallVector<Value> emitLogits(AttentionBuilder &b,
-                              const AttentionBlocking &blocking, Value q,
-                              Value qBase, Value k, Value kBase, Value depth);
+                              const AttentionBlocking &blocking, Value queries,
+                              Value k, Value kBase, Value depth);
 
 /// out[row][.. panel] += P V for tileRows rows and one panel of value columns.
 /// `p` is laid out as above from `pBase` on, `v` [key][panel] from `vBase` on;

@@ -47,11 +47,9 @@ static SmallVector<Value> emitTile(AttentionBuilder &b,
 
 SmallVector<Value> mlir::flat::emitLogits(AttentionBuilder &b,
                                           const AttentionBlocking &blocking,
-                                          Value q, Value qBase, Value k,
-                                          Value kBase, Value depth) {
+                                          Value queries, Value k, Value kBase,
+                                          Value depth) {
   OpFoldResult size = getAsOpFoldResult(depth), one = b.getIndexAttr(1);
-  Value queries =
-      b.view(q, qBase, {b.getIndexAttr(blocking.tileRows), size}, {size, one});
   OpFoldResult panel = b.getIndexAttr(blocking.panel());
   Value keys = b.view(k, kBase, {size, panel}, {panel, one});
   return emitTile(b, blocking, queries, keys, kUnroll);

@@ -68,27 +68,44 @@ private:
     return problem.firstVisitedKey(b, batch, row);
   }
   Value endVisited(Value row) { return problem.endVisitedKey(b, batch, row); }
+  /// Whether queries lie side by side, in memory and in `q`.
+  bool isTurned() const {
+    return problem.q.isContiguous(AttentionOp::Sequence);
+  }
+  /// Rows of a block, in whole vectors.
+  int64_t rowCapacity() const {
+    return llvm::divideCeil(blocking.rows, lanes) * lanes;
+  }
   void allocate() {
-    // Row statistics are computed for `lanes` rows at a time.
-    int64_t padded = (blocking.rows + lanes - 1) / lanes * lanes;
-    q = b.allocate(b.mul(problem.depth, blocking.rows));
+    q = b.allocate(
+        b.mul(problem.depth, isTurned() ? rowCapacity() : blocking.rows));
     p = b.allocate(b.mul(tileCapacity, blocking.rows));
     out = b.allocate(b.mul(paddedWidth, blocking.rows));
-    tileMaxima = b.allocate(padded * lanes);
-    sums = b.allocate(padded * lanes);
-    maxima = b.allocate(padded);
-    shifts = b.allocate(padded);
-    factors = b.allocate(padded);
+    // Row statistics are computed for `lanes` rows at a time.
+    tileMaxima = b.allocate(rowCapacity() * lanes);
+    sums = b.allocate(rowCapacity() * lanes);
+    maxima = b.allocate(rowCapacity());
+    shifts = b.allocate(rowCapacity());
+    factors = b.allocate(rowCapacity());
+  }
+
+  /// `count` queries as the copy has them from `offset` on, [row][depth].
+  Value viewQueries(OpFoldResult offset, OpFoldResult count) {
+    OpFoldResult depth = getAsOpFoldResult(problem.depth),
+                 one = b.getIndexAttr(1);
+    if (isTurned())
+      return b.view(q, offset, {count, depth},
+                    {one, b.getIndexAttr(rowCapacity())});
+    return b.view(q, offset, {count, depth}, {depth, one});
   }
 
   /// Rows that fill up the last row group are zero.
   void copyQueries() {
-    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
-                 depth = getAsOpFoldResult(problem.depth);
-    Value copies = b.view(q, zero, {b.mul(groups, blocking.tileRows), depth},
-                          {depth, one});
-    problem.q.pack(b, {batch, head, row0, zero}, rows, depth,
-                   /*isTurned=*/false, copies);
+    OpFoldResult zero = b.getIndexAttr(0);
+    problem.q.pack(b, {batch, head, row0, zero}, rows,
+                   getAsOpFoldResult(problem.depth),
+                   /*isTurned=*/false,
+                   viewQueries(zero, b.mul(groups, blocking.tileRows)));
   }
 
   void fill(Value buffer, Value count, double value) {
@@ -136,10 +153,12 @@ private:
     auto emitLive = [&] {
       prefetchShare(packedK, b.mul(keyEnd, problem.depth), problem.depth,
                     group);
-      Value qBase = b.mul(b.mul(group, problem.depth), blocking.tileRows);
       Value kBase = b.mul(key, problem.depth);
+      Value row = b.mul(group, blocking.tileRows);
+      Value queries = viewQueries(isTurned() ? row : b.mul(row, problem.depth),
+                                  b.getIndexAttr(blocking.tileRows));
       SmallVector<Value> accs = mlir::flat::emitLogits(
-          b, blocking, q, qBase, packedK, kBase, problem.depth);
+          b, blocking, queries, packedK, kBase, problem.depth);
       finishLogits(accs, group, key, keyEnd, first, last, tileBegin);
     };
     using Predicate = arith::CmpIPredicate;
@@ -391,7 +410,7 @@ private:
   bool isOnline;
   VectorType type;
   Value rows, groups, paddedKeys, paddedWidth, tileCapacity, statRows;
-  Value q;          ///< [row][depth]
+  Value q;          ///< [row][depth], turned [depth][rowCapacity]
   Value p;          ///< [group][key / lanes][row][lane]
   Value out;        ///< [row][paddedWidth], not yet divided by the sums
   Value tileMaxima; ///< [row][lane], of the tile

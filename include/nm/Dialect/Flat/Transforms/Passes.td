@@ -78,6 +78,22 @@ def SelectDataflow : Pass<"flat-select-dataflow", "func::FuncOp"> {
   ];
 }
 
+def TurnProducts : Pass<"flat-turn-products", "func::FuncOp"> {
+  let summary = "let products make queries, keys and values with positions side by side";
+  let description = [{
+    A `nm.matmul` with an encoded weight whose result only a `flat.attention` reads,
+    as queries, keys or values with heads split off, becomes the product of the
+    transposed operands, and the attention's `orders` say so. Kernels of packed
+    weights make rows of features and have to turn them otherwise; keys are packed
+    with positions side by side, and would be turned back.
+
+    Lengths have to be known and 64 or more: few queries read keys and values where
+    they lie, by rows of positions. Remarks (category `flat-turn-products`): each
+    operand.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::nm::NMDialect"];
+}
+
 def TileAttention : Pass<"flat-tile", "func::FuncOp"> {
   let summary = "tile flat.attention by batch, heads and query rows";
   let description = [{

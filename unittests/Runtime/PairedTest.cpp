@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Runtime/Paired.h"
 #include "TestUtil.h"
 #include "nm/Runtime/Pack.h"
 #include <algorithm>
@@ -147,6 +148,56 @@ TEST(Paired, OrderOfSlotsAndRows) {
   // By chance a row shares a third of its 64 positions with each neighbour, 10
   // steps: who is chosen shares more.
   EXPECT_GT(steps, 64 * 11);
+}
+
+/// Links of one length stand side by side: those of the most steps first, then
+/// of one less, then few others.
+TEST(Paired, OrderOfLinks) {
+  std::mt19937 rng(6);
+  for (auto [n, m] : {std::pair<int, int>{2, 4}, {1, 4}, {6, 8}}) {
+    WeightDesc desc{{384, 64}, 1, n, m, DType::I8};
+    std::vector<int8_t> w(384 * 64);
+    for (size_t g = 0; g < w.size(); g += size_t(m)) {
+      std::fill_n(w.begin() + g, n, int8_t(1));
+      std::shuffle(w.begin() + g, w.begin() + g + m, rng);
+    }
+    ByteStorage stored = packed(desc, LayoutSpec::paired(1, 64, 384), w);
+    const uint16_t *heads = stored.metadata.data() + stored.values.size();
+    int64_t most = pairedSteps(64, n, m), fewer = 0, others = 0;
+    EXPECT_EQ(most, n == 1 ? 3 : n == 2 ? 7 : 11);
+    for (int64_t link = 0; link < 384; ++link) {
+      int64_t steps = heads[2 * link + 1];
+      ASSERT_LE(steps, most);
+      if (others > 0 || steps < most - 1)
+        ++others;
+      else if (fewer > 0 || steps < most)
+        ++fewer;
+    }
+    EXPECT_GT(384 - fewer - others, 384 * 2 / 3);
+    EXPECT_LT(others, 12);
+  }
+}
+
+/// Rows that share nothing, or all, or all with few others: no row is lost, and
+/// those that agree are neighbours.
+TEST(Paired, StructuredMasks) {
+  for (int64_t alike : {1, 2, 3, 64})
+    for (int64_t rows : {1, 2, 63, 64}) {
+      WeightDesc desc{{rows, 64}, 1, 1, 4, DType::I8};
+      std::vector<int8_t> w(size_t(rows * 64));
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t g = 0; g < 16; ++g)
+          w[size_t(row * 64 + g * 4 + (row / alike + g) % 4)] =
+              int8_t(1 + row % 100);
+      LayoutSpec spec = LayoutSpec::paired(3, 32, 64);
+      ByteStorage stored = packed(desc, spec, w);
+      std::vector<int8_t> dense(w.size());
+      expectOk(verifyStored(desc, spec, stored.values.data(),
+                            stored.metadata.data(), "w"));
+      expectOk(unpack(desc, spec, stored.values.data(), stored.metadata.data(),
+                      dense.data()));
+      EXPECT_EQ(dense, w);
+    }
 }
 
 TEST(Paired, DamageIsFound) {

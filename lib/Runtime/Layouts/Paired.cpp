@@ -5,25 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Runtime/Paired.h"
+#include "Chain.h"
 #include "Panel.h"
 #include <bitset>
-#include <cmath>
-#include <numeric>
 
 namespace nm::rt {
 
 namespace {
 
-constexpr int64_t kMostWindow = 384, kMostDepth = 1024;
-/// Slots of a step, and numbers of a head.
-constexpr int64_t kStep = 2, kHead = 2;
-
-/// A row of a window, by its place in it, and the steps in which it and the
-/// next one have the same offsets.
-struct Link {
-  int64_t row = 0;
-  int64_t sharedSteps = 0;
-};
+/// Numbers of a head.
+constexpr int64_t kHead = 2;
 
 /// Where the parts of a weight lie. As many values and offsets as panels of two
 /// rows have; behind the offsets stands a head for every link of a block.
@@ -67,16 +59,16 @@ public:
   /// `before` and `after` are the places of the two links.
   RowSlots(const PanelBlock &block, int64_t before, int64_t sharedBefore,
            int64_t after, int64_t sharedAfter)
-      : half(block.slots / 2), sharedBefore(sharedBefore * kStep),
-        sharedAfter(sharedAfter * kStep),
-        bases{block.base + before * block.slots + kStep,
+      : half(block.slots / 2), sharedBefore(sharedBefore * kPairedStep),
+        sharedAfter(sharedAfter * kPairedStep),
+        bases{block.base + before * block.slots + kPairedStep,
               block.base + after * block.slots} {}
 
   /// Stored element of slot `s`; the second link's are from `half` on.
   int64_t at(int64_t s) const { return bases[s >= half] + inLink(s); }
   /// Where kernels read its offset: of two rows that share it, the first's.
   int64_t offsetAt(int64_t s) const {
-    return s < sharedBefore ? at(s) - kStep : at(s);
+    return s < sharedBefore ? at(s) - kPairedStep : at(s);
   }
   /// The slot of the row's own that is `s` or comes after it.
   int64_t own(int64_t s) const { return s == half ? half + sharedAfter : s; }
@@ -86,129 +78,10 @@ public:
 private:
   int64_t inLink(int64_t s) const {
     s -= s >= half ? half : 0;
-    return s / kStep * 2 * kStep + s % kStep;
+    return s / kPairedStep * 2 * kPairedStep + s % kPairedStep;
   }
 
   int64_t bases[2];
-};
-
-/// Elements that the rows of a block keep, as bits.
-class BlockMasks {
-public:
-  /// Of `rows` rows of `tile` from `first` on, and none of those behind them.
-  template <typename U>
-  BlockMasks(const FiberTile<U> &tile, int64_t first, int64_t rows,
-             const PanelBlock &block, const FiberGeometry &geometry)
-      : words((block.length + 63) / 64) {
-    const int64_t n = geometry.n, m = geometry.m;
-    for (int64_t r = 0; r < rows; ++r) {
-      const uint8_t *indices = tile.rowIndices(first + r) + block.begin / m * n;
-      for (int64_t g = 0; g < block.length / m; ++g)
-        for (int64_t j = 0; j < n; ++j) {
-          int64_t k = g * m + *indices++;
-          bits[r][k / 64] |= uint64_t(1) << (k % 64);
-        }
-    }
-  }
-
-  const uint64_t *row(int64_t r) const { return bits[r]; }
-
-  int64_t common(const uint64_t *a, const uint64_t *b) const {
-    int64_t count = 0;
-    for (int64_t w = 0; w < words; ++w)
-      count += countBits(a[w] & b[w]);
-    return count;
-  }
-
-  /// Into `to`, the first `count` elements that `a` and `b` have in common.
-  void share(const uint64_t *a, const uint64_t *b, int64_t count,
-             uint64_t *to) const {
-    int64_t excess = common(a, b) - count;
-    for (int64_t w = words - 1; w >= 0; --w) {
-      to[w] = a[w] & b[w];
-      for (; excess > 0 && to[w] != 0; --excess)
-        to[w] ^= uint64_t(1) << (63 - __builtin_clzll(to[w]));
-    }
-  }
-
-  /// Into `to`, the elements of `a` that `b` has not.
-  void subtract(const uint64_t *a, const uint64_t *b, uint64_t *to) const {
-    for (int64_t w = 0; w < words; ++w)
-      to[w] = a[w] & ~b[w];
-  }
-
-private:
-  /// Without the instruction, which not all processors have, the compiler's
-  /// function is a call.
-  static int64_t countBits(uint64_t x) {
-    constexpr uint64_t ones = ~uint64_t(0);
-    x -= x >> 1 & ones / 3;
-    x = (x & ones / 5) + (x >> 2 & ones / 5);
-    x = (x + (x >> 4)) & ones / 17;
-    return int64_t(x * (ones / 255) >> 56);
-  }
-
-  int64_t words;
-  uint64_t bits[kMostWindow][kMostDepth / 64] = {};
-};
-
-/// The most elements that two neighbours share: what the best of some fifty
-/// rows has in common with what a row has left, two standard deviations more
-/// than any has. Links of one length are foreseen by a processor.
-int64_t mostShared(int64_t stored, double density) {
-  int64_t most = 0;
-  for (int64_t next = kStep; 2 * next <= stored; next += kStep) {
-    double left = double(stored - next);
-    double best =
-        left * density + 2 * std::sqrt(left * density * (1 - density));
-    if (best < double(next) - 0.5 * kStep)
-      break;
-    most = next;
-  }
-  return most;
-}
-
-/// The rows of a window in a chain that closes, each beside one that has much
-/// of what it does not share with the row before.
-class Chain {
-public:
-  Chain(const BlockMasks &masks, int64_t rows, int64_t most) {
-    uint16_t left[kMostWindow];
-    std::iota(left, left + rows, uint16_t(0));
-    const uint64_t *from = masks.row(0);
-    uint64_t rest[kMostDepth / 64];
-    for (int64_t i = 0; i < rows; ++i) {
-      // The last row meets the first, of which some is shared already.
-      if (i + 1 == rows) {
-        uint64_t first[kMostDepth / 64];
-        masks.subtract(masks.row(0), shared[0], first);
-        link(masks, i, from, first, std::min(most, masks.common(from, first)));
-        return;
-      }
-      int64_t best = -1, found = 0;
-      for (int64_t j = i + 1; j < rows && best < most; ++j)
-        if (int64_t common = masks.common(from, masks.row(left[j]));
-            common > best)
-          best = common, found = j;
-      std::rotate(left + i + 1, left + found, left + found + 1);
-      const uint64_t *to = masks.row(left[i + 1]);
-      links[i + 1].row = left[i + 1];
-      link(masks, i, from, to, std::min(best, most));
-      masks.subtract(to, shared[i], rest);
-      from = rest;
-    }
-  }
-
-  Link links[kMostWindow];
-  /// What the rows of a link share.
-  uint64_t shared[kMostWindow][kMostDepth / 64] = {};
-
-private:
-  void link(const BlockMasks &masks, int64_t i, const uint64_t *from,
-            const uint64_t *to, int64_t common) {
-    links[i].sharedSteps = common / kStep;
-    masks.share(from, to, links[i].sharedSteps * kStep, shared[i]);
-  }
 };
 
 using Seen = std::bitset<kMostWindow>;
@@ -220,7 +93,7 @@ bool isLegal(const Link &link, int64_t rows, const PanelBlock &block,
   if (link.row >= rows || seen[size_t(link.row)])
     return false;
   seen.set(size_t(link.row));
-  return link.sharedSteps <= block.slots / 2 / kStep;
+  return link.sharedSteps <= block.slots / 2 / kPairedStep;
 }
 
 class PairedFormat final : public LayoutFormatOf<PairedFormat> {
@@ -333,16 +206,14 @@ public:
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
     PairGeometry pairs(parts.spec, geometry);
-    double density = double(geometry.n) / double(geometry.m);
     // A tile holds whole windows, but for the last one of the weight.
     for (int64_t t0 = 0; t0 < tile.numRows; t0 += pairs.window) {
       int64_t row0 = tile.firstRow + t0, rows = pairs.paddedRowsOf(row0);
       for (int64_t b = 0; b < pairs.panel.numBlocks(); ++b) {
         PanelBlock block = pairs.panel.block(b);
-        int64_t stored = block.length / geometry.m * geometry.n;
         BlockMasks masks(tile, t0, pairs.rowsOf(row0), block, geometry);
         Chain chain(masks, rows,
-                    std::min(block.slots / 2, mostShared(stored, density)));
+                    pairedSteps(block.length, geometry.n, geometry.m));
         for (int64_t i = 0; i < rows; ++i) {
           int64_t before = i > 0 ? i - 1 : rows - 1;
           const Link &link = chain.links[i];
@@ -365,9 +236,9 @@ private:
                             int64_t row, int64_t sharedSteps) {
     const unsigned char *step =
         parts.metadata + (block.base + row * block.slots) * 2;
-    for (int64_t s = 0; s < sharedSteps; ++s, step += 4 * kStep)
+    for (int64_t s = 0; s < sharedSteps; ++s, step += 4 * kPairedStep)
       if (loadUnaligned<uint32_t>(step) !=
-          loadUnaligned<uint32_t>(step + 2 * kStep))
+          loadUnaligned<uint32_t>(step + 2 * kPairedStep))
         return false;
     return true;
   }

@@ -18,6 +18,7 @@
 
 #include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/IR/GroupForm.h"
+#include "nm/Runtime/Paired.h"
 
 namespace mlir::nm {
 
@@ -26,8 +27,6 @@ using kernel::KernelBuilder;
 /// Number of stored slots that a step of the micro-kernel consumes: four values
 /// fill a 128-bit register, four u16 offsets one general register.
 constexpr int64_t kStepSlots = 4;
-/// The same where rows are paired, and share what fills whole steps.
-constexpr int64_t kPairStepSlots = 2;
 
 /// Everything that shapes the code of one packed matrix product.
 struct KernelShape {
@@ -49,8 +48,11 @@ struct KernelShape {
   ::nm::rt::GroupForm form = {}; ///< of the grouped layout
 
   int64_t vectors() const { return cols / lanes; }
-  /// Slots of a row that lie side by side.
-  int64_t stepSlots() const { return window > 0 ? kPairStepSlots : kStepSlots; }
+  /// Slots of a row that lie side by side: rows that are paired share what
+  /// fills whole steps.
+  int64_t stepSlots() const {
+    return window > 0 ? ::nm::rt::kPairedStep : kStepSlots;
+  }
   int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }
   int64_t blocks() const { return (contraction + depth - 1) / depth; }
   int64_t fullBlocks() const { return contraction / depth; }

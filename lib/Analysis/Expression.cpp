@@ -8,6 +8,7 @@
 #include "nm/Analysis/Expression.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
+#include <vector>
 
 using namespace mlir::analysis;
 using llvm::SmallVectorImpl;
@@ -39,6 +40,14 @@ Expression Expressions::constant(double value) {
   return result;
 }
 
+/// The coefficient of the sum of two terms of the same factors: what cancels
+/// but for the rounding of constants has cancelled.
+static double sumOf(const Term &a, const Term &b) {
+  double sum = a.coefficient + b.coefficient;
+  double size = std::abs(a.coefficient) + std::abs(b.coefficient);
+  return std::abs(sum) > 1e-6 * size ? sum : 0;
+}
+
 Expression Expressions::add(const Expression &a, const Expression &b) {
   Expression result;
   auto x = a.terms.begin(), y = b.terms.begin();
@@ -48,10 +57,7 @@ Expression Expressions::add(const Expression &a, const Expression &b) {
     } else if (x == a.terms.end() || isBefore(*y, *x)) {
       result.terms.push_back(*y++);
     } else {
-      double sum = x->coefficient + y->coefficient;
-      // What cancels but for the rounding of constants has cancelled.
-      double size = std::abs(x->coefficient) + std::abs(y->coefficient);
-      if (std::abs(sum) > 1e-6 * size)
+      if (double sum = sumOf(*x, *y))
         result.terms.push_back({sum, x->factors});
       ++x, ++y;
     }
@@ -88,13 +94,22 @@ static Term multiplyTerms(const Term &a, const Term &b) {
 }
 
 Expression Expressions::multiply(const Expression &a, const Expression &b) {
-  Expression result;
+  std::vector<Term> products;
+  products.reserve(a.terms.size() * b.terms.size());
   for (const Term &x : a.terms)
-    for (const Term &y : b.terms) {
-      Expression product;
-      product.terms.push_back(multiplyTerms(x, y));
-      result = add(result, product);
+    for (const Term &y : b.terms)
+      products.push_back(multiplyTerms(x, y));
+  llvm::stable_sort(products, isBefore);
+  Expression result;
+  for (Term &product : products) {
+    if (result.terms.empty() || isBefore(result.terms.back(), product)) {
+      result.terms.push_back(std::move(product));
+    } else if (double sum = sumOf(result.terms.back(), product)) {
+      result.terms.back().coefficient = sum;
+    } else {
+      result.terms.pop_back();
     }
+  }
   return result;
 }
 

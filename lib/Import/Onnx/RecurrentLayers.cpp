@@ -100,7 +100,7 @@ using Cell = void (*)(Emit &, Layer &, int64_t direction, Value place,
                       Val &product, Val &states);
 
 /// A kind of layer: its gates, states, default activations and cell.
-struct Kind {
+struct CellKind {
   int64_t gates;
   size_t states;
   SmallVector<StringRef, 3> activations;
@@ -361,7 +361,7 @@ FailureOr<Activation> findActivation(NodeEmit &n, StringRef name) {
 }
 
 /// By the attributes, or those of the kind for each direction.
-LogicalResult readActivations(NodeEmit &n, const Kind &kind, Layer &layer) {
+LogicalResult readActivations(NodeEmit &n, const CellKind &kind, Layer &layer) {
   SmallVector<StringRef> names;
   if (const pb::Attribute *given = n.attribute("activations"))
     for (std::string_view name : given->strings)
@@ -397,7 +397,7 @@ LogicalResult readActivations(NodeEmit &n, const Kind &kind, Layer &layer) {
   return success();
 }
 
-LogicalResult readAttributes(NodeEmit &n, const Kind &kind, Layer &layer) {
+LogicalResult readAttributes(NodeEmit &n, const CellKind &kind, Layer &layer) {
   layer.gates = kind.gates;
   StringRef direction = n.stringOr("direction", "forward");
   if (direction == "bidirectional")
@@ -444,7 +444,7 @@ LogicalResult checkOperand(NodeEmit &n, Layer &layer, size_t i, StringRef name,
   return success();
 }
 
-LogicalResult readOperands(NodeEmit &n, const Kind &kind, Layer &l) {
+LogicalResult readOperands(NodeEmit &n, const CellKind &kind, Layer &l) {
   Val &x = *n.in(0), &r = *n.in(2);
   l.type = x.type;
   l.wide = computedType(x.type);
@@ -497,7 +497,7 @@ Val biasOfInput(NodeEmit &n, Layer &l) {
 }
 
 /// Products of all steps with W, and what else the loop reads.
-void prepare(NodeEmit &n, const Kind &kind, Layer &l) {
+void prepare(NodeEmit &n, const CellKind &kind, Layer &l) {
   Val &x = *n.in(0), &w = *n.in(1);
   OpFoldResult all = n.size(l.directions * l.gates * l.hidden);
   OpFoldResult places = n.mul(x.shape[0], x.shape[1]);
@@ -533,7 +533,7 @@ void prepare(NodeEmit &n, const Kind &kind, Layer &l) {
 }
 
 /// The states before the first step.
-Val initialStates(NodeEmit &n, const Kind &kind, Layer &l) {
+Val initialStates(NodeEmit &n, const CellKind &kind, Layer &l) {
   auto count = static_cast<int64_t>(kind.states) * l.directions;
   Dims shape{n.size(std::max<int64_t>(count, 2)), l.batch, n.size(l.hidden)};
   Value zero = n.number(n.elementType(l.wide), 0);
@@ -551,7 +551,7 @@ Val initialStates(NodeEmit &n, const Kind &kind, Layer &l) {
 
 /// Changes the states of all directions by a step; `all` is the tensor of
 /// hidden states of all steps, or null, into which those of the step go.
-Value step(Emit &e, const Kind &kind, Layer &l, Value number, Val &states,
+Value step(Emit &e, const CellKind &kind, Layer &l, Value number, Val &states,
            Value all) {
   // Of two directions half of the products are used: with few sequences what
   // takes the time is to read the weight, once.
@@ -588,7 +588,7 @@ Value step(Emit &e, const Kind &kind, Layer &l, Value number, Val &states,
   return all;
 }
 
-LogicalResult recurrentLayer(NodeEmit &n, const Kind &kind) {
+LogicalResult recurrentLayer(NodeEmit &n, const CellKind &kind) {
   Layer l;
   if (failed(n.needs(3)) || failed(readAttributes(n, kind, l)) ||
       failed(readOperands(n, kind, l)))

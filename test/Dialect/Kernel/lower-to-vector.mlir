@@ -123,23 +123,3 @@ func.func @common(%lhs: memref<12x2x2xf32>, %rhs: memref<3072xf32>, %o: memref<1
   %0 = kernel.tile_product %lhs, %rhs[%o] common %n into %acc : memref<12x2x2xf32>, memref<3072xf32>[memref<12x2x2xi16>] into vector<2x4x8xf32>
   return %0 : vector<2x4x8xf32>
 }
-
-// A number of common steps that is known is straight code, the steps that are not common in its middle: those load the panel once for each row. No step moves into another.
-// CHECK-LABEL: func @straight
-// CHECK-NOT: scf.for
-// CHECK-COUNT-2: vector.load %arg1
-// CHECK-NOT: vector.load %arg1
-// CHECK-COUNT-2: llvm.inline_asm has_side_effects {{.*}}~{memory}
-// CHECK-COUNT-4: vector.load %arg1
-// CHECK-NOT: vector.load %arg1
-// CHECK-COUNT-2: llvm.inline_asm has_side_effects
-// CHECK-COUNT-2: vector.load %arg1
-// CHECK-NOT: vector.load %arg1
-// CHECK-COUNT-2: llvm.inline_asm has_side_effects
-// CHECK-NOT: scf.for
-// CHECK: return
-func.func @straight(%lhs: memref<3x2x2xf32>, %rhs: memref<3072xf32>, %o: memref<3x2x2xi16>, %acc: vector<2x1x8xf32>) -> vector<2x1x8xf32> {
-  %n = arith.constant 2 : index
-  %0 = kernel.tile_product %lhs, %rhs[%o] common %n into %acc : memref<3x2x2xf32>, memref<3072xf32>[memref<3x2x2xi16>] into vector<2x1x8xf32>
-  return %0 : vector<2x1x8xf32>
-}

@@ -61,11 +61,6 @@ private:
                   : b.mul(arith::DivUIOp::create(b, steps, b.index(unroll)),
                           unroll);
     Value first = b.index(0);
-    std::optional<int64_t> known;
-    if (op.getCommon() && isStatic)
-      known = getConstantIntValue(op.getCommon());
-    if (known)
-      return emitStraight(*known, full, sums);
     if (Value common = op.getCommon()) {
       readsOnce = true;
       sums = emitLoop(first, common, 1, sums);
@@ -78,27 +73,6 @@ private:
       sums = emitLoop(whole, steps, 1, sums);
     if (isStatic && depth % interleave != 0)
       sums = emitStep(steps, 0, depth % interleave, sums);
-    return sums;
-  }
-
-  /// All steps one behind the other, the first `common` of them in common, and
-  /// the others in their middle.
-  SmallVector<Value> emitStraight(int64_t common, int64_t steps,
-                                  SmallVector<Value> sums) {
-    auto emit = [&](int64_t from, int64_t to, bool areCommon) {
-      readsOnce = areCommon;
-      for (int64_t step = from; step < to; ++step) {
-        sums = emitStep(b.index(step), 0, interleave, sums);
-        // LLVM would put off all of a row that ends later, and what it loaded
-        // would not fit the registers.
-        for (Value &sum : sums)
-          sum = opaque(sum, /*stays=*/true);
-      }
-    };
-    emit(0, (common + 1) / 2, true);
-    emit(common, steps, false);
-    emit((common + 1) / 2, common, true);
-    readsOnce = false;
     return sums;
   }
 
@@ -242,16 +216,15 @@ private:
 
   /// Hides from LLVM that a register holds a broadcast: it would otherwise
   /// replace every splat of it by a scalar broadcast load of its own, and loads
-  /// are what bounds this loop. With `stays`, neither what makes the value nor
-  /// loads move from one side of it to the other.
-  Value opaque(Value value, bool stays = false) {
+  /// are what bounds this loop.
+  Value opaque(Value value) {
     std::string constraint = target.getRegisterConstraint().str();
     if (constraint.empty() ||
         lanes * element.getIntOrFloatBitWidth() > target.getVector())
       return value;
     return LLVM::InlineAsmOp::create(
                b, TypeRange{value.getType()}, ValueRange{value}, "",
-               "=" + constraint + ",0" + (stays ? ",~{memory}" : ""), stays,
+               "=" + constraint + ",0", /*has_side_effects=*/false,
                /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
                LLVM::AsmDialectAttr(), ArrayAttr())
         .getResult(0);

@@ -40,8 +40,7 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     of them. Elements of `lhs` are converted to the tile's type, those of `rhs` have it.
 
     The first `common` steps of L elements, where it is given, are those in which all rows have the offsets of
-    row 0: what they name is read once. It is at most S. Where it and S are constants, all steps are straight code,
-    and those that are not common stand in the middle: they load most, as do ends of tiles.
+    row 0: what they name is read once. It is at most S.
 
     `unroll` is the number of elements (plain) or of steps of L elements (interleaved) that one
     iteration of the loop takes.

@@ -286,14 +286,19 @@ private:
         b.zero(VectorType::get({shape.lanes}, shape.accumulator)));
     b.loop(b.index(0), rows, shape.window, [&](Value window) {
       Value count = b.min(b.index(shape.window), b.sub(rows, window));
-      SmallVector<Value> begun(zeros);
-      Value first = emitUsualLinks(block, window, count, begun);
-      auto loop = scf::ForOp::create(b, first, count, b.index(2), begun);
+      // Two links at a time: which registers begin and which end alternates.
+      auto loop = scf::ForOp::create(b, b.index(0), count, b.index(2), zeros);
       {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(loop.getBody());
-        begun = SmallVector<Value>(loop.getRegionIterArgs());
-        emitTwoLinks(block, window, loop.getInductionVar(), begun);
+        Value number = b.add(window, loop.getInductionVar());
+        // The window's first row is complete when its last one is.
+        Value follows =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ne, number, window);
+        Value isComplete = arith::AndIOp::create(b, block.isLast, follows);
+        SmallVector<Value> begun(loop.getRegionIterArgs());
+        begun = emitLink(block, window, number, begun, isComplete);
+        begun = emitLink(block, window, b.add(number, 1), begun, block.isLast);
         scf::YieldOp::create(b, begun);
       }
       finish(block, SmallVector<Value>(loop.getResults()),
@@ -302,81 +307,18 @@ private:
     });
   }
 
-  /// The links of a window before the first two of which one has not as many
-  /// common steps as most have. Their code is straight; a branch for each link
-  /// would take what that gains. `begun` as in emitLink. Returns the number of
-  /// links.
-  Value emitUsualLinks(const Block &block, Value window, Value count,
-                       SmallVector<Value> &begun) {
-    // More multiply-adds than these gain little, and are much code.
-    constexpr int64_t kMostStraight = 256;
-    int64_t slots = shape.slots(block.length) / 2;
-    Value none = b.index(0);
-    if (slots * shape.rows * block.vectors > kMostStraight)
-      return none;
-    Value usual =
-        b.index(::nm::rt::pairedSteps(block.length, shape.n, shape.m));
-    SmallVector<Value> state(begun);
-    state.insert(state.begin(), none);
-    auto isUsual = [&](Value place) -> Value {
-      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                   linkOf(block, window, place).common, usual);
-    };
-    auto loop = scf::WhileOp::create(
-        b, ValueRange(state).getTypes(), state,
-        [&](OpBuilder &at, Location, ValueRange args) {
-          OpBuilder::InsertionGuard guard(b);
-          b.restoreInsertionPoint(at.saveInsertionPoint());
-          // There are two at least: none is read behind the last.
-          Value place =
-              b.add(window, b.min(args.front(), b.sub(count, b.index(2))));
-          Value isLink = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                               args.front(), count);
-          Value areUsual = arith::AndIOp::create(b, isUsual(place),
-                                                 isUsual(b.add(place, 1)));
-          scf::ConditionOp::create(
-              b, arith::AndIOp::create(b, isLink, areUsual), args);
-        },
-        [&](OpBuilder &at, Location, ValueRange args) {
-          OpBuilder::InsertionGuard guard(b);
-          b.restoreInsertionPoint(at.saveInsertionPoint());
-          SmallVector<Value> next(args.drop_front());
-          emitTwoLinks(block, window, args.front(), next, usual);
-          next.insert(next.begin(), b.add(args.front(), 2));
-          scf::YieldOp::create(b, next);
-        });
-    begun.assign(loop.getResults().begin() + 1, loop.getResults().end());
-    return loop.getResult(0);
-  }
-
-  /// Link `first` of a window and the one behind it: which registers begin and
-  /// which end alternates. `common` and `begun` as in emitLink.
-  void emitTwoLinks(const Block &block, Value window, Value first,
-                    SmallVector<Value> &begun, Value common = {}) {
-    Value number = b.add(window, first);
-    // The window's first row is complete when its last one is.
-    Value follows =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, number, window);
-    Value isComplete = arith::AndIOp::create(b, block.isLast, follows);
-    emitLink(block, window, number, begun, isComplete, common);
-    emitLink(block, window, b.add(number, 1), begun, block.isLast, common);
-  }
-
-  /// Ends the row of which `begun` are sums, which become those of the next
-  /// one. `common` is the number of common steps where it is known.
-  void emitLink(const Block &block, Value window, Value number,
-                SmallVector<Value> &begun, Value isComplete, Value common) {
+  /// Ends the row of which `begun` are sums; returns those of the next one.
+  SmallVector<Value> emitLink(const Block &block, Value window, Value number,
+                              ArrayRef<Value> begun, Value isComplete) {
     prefetchBlock(block, number, shape.rowBlock, /*lines=*/2);
     RowGroup link = linkOf(block, window, number);
-    if (common)
-      link.common = common;
     SmallVector<Value> sums(begun);
     sums.resize(2 * begun.size(), b.zero(begun.front().getType()));
     sums = multiply(block, link, sums);
     ArrayRef<Value> all(sums);
     finish(block, all.take_front(block.vectors), link.rows, block.isFirst,
            isComplete);
-    begun.assign(all.drop_front(block.vectors));
+    return SmallVector<Value>(all.drop_front(block.vectors));
   }
 
   /// Link `number` of the task, in the window that begins at row `window` of

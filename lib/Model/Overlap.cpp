@@ -96,6 +96,7 @@ double overlapped(const Device &device, const AttentionShape &shape,
   }
   return std::max(cycles, cost.computeCycles + exposed);
 }
+
 double throughRings(const Device &device, const AttentionShape &shape,
                     const Dataflow &flow, const BlockSums &sums,
                     const AttentionLayout &layout, const Cost &cost) {

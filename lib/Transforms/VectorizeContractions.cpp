@@ -114,11 +114,9 @@ struct ProductEmitter {
       Value i = b.mul(at.back(), shape.rows);
       Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
                                            b.add(i, shape.rows), rows);
-      auto ifOp = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
-      b.setInsertionPointToStart(ifOp.thenBlock());
-      rowsAt(i, shape.rows);
-      b.setInsertionPointToStart(ifOp.elseBlock());
-      b.loop(i, rows, 1, [&](Value row) { rowsAt(row, 1); });
+      b.either(
+          isFull, [&] { rowsAt(i, shape.rows); },
+          [&] { b.loop(i, rows, 1, [&](Value row) { rowsAt(row, 1); }); });
     });
   }
 };

@@ -106,13 +106,11 @@ LogicalResult dropout(NodeEmit &n) {
 LogicalResult branch(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
-  FailureOr<SmallVector<int64_t>> condition = n.constantInts(0, "condition");
+  FailureOr<int64_t> condition =
+      n.only(n.constantInts(0, "condition"), "its condition");
   if (failed(condition))
     return failure();
-  if (condition->size() != 1)
-    return n.fail("its condition has " + Twine(condition->size()) +
-                  " elements, expected 1");
-  StringRef name = condition->front() ? "then_branch" : "else_branch";
+  StringRef name = *condition ? "then_branch" : "else_branch";
   const pb::Attribute *chosen = n.attribute(name);
   if (!chosen || !chosen->g)
     return n.fail("has no " + name);

@@ -263,16 +263,11 @@ LogicalResult GroupQuery::emit() {
   if (failed(splitOperands()) || failed(normalizeHeads()) ||
       failed(readCacheForms()) || failed(countKeys()) || failed(turnHeads()))
     return failure();
-  FailureOr<SmallVector<OpFoldResult>> total =
-      n.sizes(6, "total_sequence_length");
-  if (failed(total))
+  FailureOr<OpFoldResult> total =
+      n.only(n.sizes(6, "total_sequence_length"), "its total_sequence_length");
+  if (failed(total) || failed(fillCaches(*total)) || failed(readOptions()))
     return failure();
-  if (total->size() != 1)
-    return n.fail("its total_sequence_length has " + Twine(total->size()) +
-                  " elements, expected 1");
-  if (failed(fillCaches(total->front())) || failed(readOptions()))
-    return failure();
-  if (n.wants(3) && failed(setScores(n, plan, total->front())))
+  if (n.wants(3) && failed(setScores(n, plan, *total)))
     return failure();
   FailureOr<Val> result = buildAttention(n, plan);
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));

@@ -456,13 +456,11 @@ LogicalResult loop(NodeEmit &n) {
   if (failed(readBody(n, s, count)) || failed(readStates(n, s, 2, count)))
     return failure();
   if (n.has(0)) {
-    FailureOr<SmallVector<OpFoldResult>> trips = n.sizes(0, "trip count");
+    FailureOr<OpFoldResult> trips =
+        n.only(n.sizes(0, "trip count"), "its trip count");
     if (failed(trips))
       return failure();
-    if (trips->size() != 1)
-      return n.fail("its trip count has " + Twine(trips->size()) +
-                    " elements, expected 1");
-    s.most = n.compute(Emit::Arith::Max, trips->front(), n.size(0));
+    s.most = n.compute(Emit::Arith::Max, *trips, n.size(0));
   }
   if (n.has(1)) {
     Val &condition = *n.in(1);
@@ -472,13 +470,11 @@ LogicalResult loop(NodeEmit &n) {
     if (!condition.ints() && !n.isKnownNow(condition)) {
       s.begins = n.scalar(condition);
     } else {
-      FailureOr<SmallVector<int64_t>> known = n.constantInts(1, "condition");
+      FailureOr<int64_t> known =
+          n.only(n.constantInts(1, "condition"), "its condition");
       if (failed(known))
         return failure();
-      if (known->size() != 1)
-        return n.fail("its condition has " + Twine(known->size()) +
-                      " elements, expected 1");
-      if (!known->front())
+      if (!*known)
         s.most = n.size(0);
     }
   }

@@ -106,24 +106,21 @@ struct SharedCache {
   /// Takes operand `place`, past_sequence_length, for a cache of `size` rows.
   LogicalResult read(NodeEmit &n, size_t place, AttentionPlan &plan,
                      OpFoldResult size) {
-    FailureOr<SmallVector<OpFoldResult>> past =
-        n.sizes(place, "past_sequence_length");
+    FailureOr<OpFoldResult> past =
+        n.only(n.sizes(place, "past_sequence_length"), "past_sequence_length");
     if (failed(past))
       return failure();
-    if (past->size() != 1)
-      return n.fail("past_sequence_length has " + Twine(past->size()) +
-                    " elements, expected 1");
     if (plan.lengths)
       return n.fail("has a list of lengths beside a cache that is shared with "
                     "the result; expected a mask of a flag for each key");
-    OpFoldResult total = n.add(past->front(), plan.q.positions());
+    OpFoldResult total = n.add(*past, plan.q.positions());
     if (!n.require(n.compute(Emit::Arith::Max, total, size), size,
                    "the cache, with the new keys,"))
       return n.fail("its cache has " + Twine(*Emit::constant(size)) +
                     " rows, expected " + Twine(*Emit::constant(total)) +
                     " or more");
     OpFoldResult batch = plan.q.batch();
-    Value first = n.index(past->front()), end = n.index(total);
+    Value first = n.index(*past), end = n.index(total);
     starts.shape = {batch};
     starts.type = Int64;
     starts.tensor = n.generateTensor(

@@ -82,6 +82,17 @@ public:
   attributeOrInput(StringRef name, size_t i);
   /// The elements of a 1-D operand as sizes, known or not.
   FailureOr<SmallVector<OpFoldResult>> sizes(size_t i, StringRef what);
+  /// The element of a list that `subject` has to have one of.
+  template <typename T>
+  FailureOr<T> only(const FailureOr<SmallVector<T>> &values,
+                    const Twine &subject) {
+    if (failed(values))
+      return failure();
+    if (values->size() != 1)
+      return fail(subject + " has " + Twine(values->size()) +
+                  " elements, expected 1");
+    return values->front();
+  }
 
   std::optional<Dims> broadcastShapes(ArrayRef<Val *> operands);
 };

@@ -79,9 +79,8 @@ struct Link {
 class Chain {
 public:
   /// Of `rows` rows. First come links of `most` steps, as many as are found,
-  /// then such of one less, then the others, of at most `most`: kernels have
-  /// straight code for the first two, and few changes from one to another,
-  /// which no processor foresees.
+  /// then such of one less, then the others, of at most `most`: so there are
+  /// few changes of their number, which no processor foresees.
   Chain(const BlockMasks &masks, int64_t rows, int64_t most);
 
   Link links[kMostWindow];

@@ -214,12 +214,7 @@ private:
     if (problem.firstKey)
       isWhole = arith::AndIOp::create(
           b, isWhole, b.cmp(Predicate::sge, key, firstKey(last)));
-    auto branch = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    finish(false);
-    b.setInsertionPointToStart(branch.elseBlock());
-    finish(true);
+    b.either(isWhole, [&] { finish(false); }, [&] { finish(true); });
   }
 
   /// A group's rows beyond the last are copies of it: operands have no more.

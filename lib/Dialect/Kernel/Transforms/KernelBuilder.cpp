@@ -44,6 +44,16 @@ Value KernelBuilder::roundUp(Value value, int64_t unit) {
   return mul(ceilDiv(value, unit), unit);
 }
 
+void KernelBuilder::either(Value condition, function_ref<void()> then,
+                           function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  then();
+  setInsertionPointToStart(branch.elseBlock());
+  otherwise();
+}
+
 void KernelBuilder::loop(Value lower, Value upper, int64_t step,
                          function_ref<void(Value)> body) {
   auto loop = scf::ForOp::create(*this, lower, upper, index(step));

@@ -130,12 +130,7 @@ private:
       return copyWhole();
     Value fills =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, inner, panelInner);
-    auto branch = scf::IfOp::create(b, fills, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    copyWhole();
-    b.setInsertionPointToStart(branch.elseBlock());
-    copyPart();
+    b.either(fills, copyWhole, copyPart);
   }
 
   void copy(Value o, Value i) {

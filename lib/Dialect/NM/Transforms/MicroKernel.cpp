@@ -97,10 +97,5 @@ void mlir::nm::emitSums(KernelBuilder &b, const KernelShape &shape,
     return store(false);
   // A branch that is easy to guess; the loads would be from L2. Each side has
   // its stores: values that meet behind it would take registers from the loop.
-  auto branch = scf::IfOp::create(b, isFirst, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  store(false);
-  b.setInsertionPointToStart(branch.elseBlock());
-  store(true);
+  b.either(isFirst, [&] { store(false); }, [&] { store(true); });
 }

@@ -33,6 +33,9 @@ public:
   Value roundDown(Value value, int64_t unit);
   Value roundUp(Value value, int64_t unit);
 
+  /// A choice without results.
+  void either(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise);
   /// Loop without results; `body` receives the induction variable.
   void loop(Value lower, Value upper, int64_t step,
             function_ref<void(Value)> body);

@@ -73,11 +73,13 @@ public:
   Value emit(Value packed) {
     if (!packed) {
       packed = allocate();
-      either([&] { lanes().packInto(viewColumns(packed)); },
-             [&] { packPanels(b, panel, packed, options); });
+      b.either(
+          isFew, [&] { lanes().packInto(viewColumns(packed)); },
+          [&] { packPanels(b, panel, packed, options); });
     }
-    either([&] { lanes().emitLoops(viewColumns(packed)); },
-           [&] { emitPanelLoops(b, panel, packed, options); });
+    b.either(
+        isFew, [&] { lanes().emitLoops(viewColumns(packed)); },
+        [&] { emitPanelLoops(b, panel, packed, options); });
     return packed;
   }
 
@@ -137,15 +139,6 @@ private:
   LaneEmitter lanes() {
     return LaneEmitter(b, op, shape, isWorthThreads(op, shape, options),
                        laneValues, laneWords, few, columns);
-  }
-
-  void either(function_ref<void()> then, function_ref<void()> otherwise) {
-    auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    then();
-    b.setInsertionPointToStart(branch.elseBlock());
-    otherwise();
   }
 
   KernelBuilder b;

@@ -403,12 +403,9 @@ private:
         Value isWhole =
             arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
                                   b.min(rowsLeft, colsLeft), b.index(lanes));
-        auto branch = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(branch.thenBlock());
-        emitEpilogue(b, shape, op, vectors, row0, col0);
-        b.setInsertionPointToStart(branch.elseBlock());
-        writeEdge();
+        b.either(
+            isWhole, [&] { emitEpilogue(b, shape, op, vectors, row0, col0); },
+            writeEdge);
       });
     });
     memref::DeallocOp::create(b, edge);

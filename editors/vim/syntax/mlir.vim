@@ -10,27 +10,27 @@ syn keyword mlirOurs attacc.barrier attacc.buffer attacc.elementwise attacc.exp_
 syn keyword mlirOurs attacc.layernorm attacc.load attacc.loop attacc.mask attacc.nm_gemm attacc.online_rescale
 syn keyword mlirOurs attacc.program attacc.row_max attacc.scale attacc.semaphore attacc.softmax attacc.store
 syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.attention flat.dequantize_rows
-syn keyword mlirOurs flat.quantize_rows flat.yield kernel.pack kernel.tile_product layer.embedding layer.gelu
-syn keyword mlirOurs layer.gelu_tanh layer.norm layer.rms_norm layer.rotary layer.swish nm.assemble
-syn keyword mlirOurs nm.compress nm.decompress nm.disassemble nm.matmul nm.measure_begin nm.measure_end
-syn keyword mlirOurs nm.measure_memory nm.packed_matmul nm.packed_param nm.param nm.prune nm.require
-syn keyword mlirOurs nm.yield pifo.admit pifo.backlog pifo.child pifo.deliver pifo.dequeue
-syn keyword mlirOurs pifo.eligible pifo.evict pifo.field pifo.in_order pifo.inside pifo.load
-syn keyword mlirOurs pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf
-syn keyword mlirOurs pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next pifo.mesh.now pifo.mesh.pifo
-syn keyword mlirOurs pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read pifo.mesh.root pifo.mesh.route
-syn keyword mlirOurs pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield pifo.node pifo.now
-syn keyword mlirOurs pifo.offer pifo.predicate pifo.rank pifo.read_field pifo.room pifo.scheduler
-syn keyword mlirOurs pifo.scheduling pifo.select pifo.shaping pifo.state pifo.store pifo.table
-syn keyword mlirOurs pifo.waiting pifo.wake pifo.write_field pifo.yield step.adam_update step.change_product
-syn keyword mlirOurs step.change_sum step.count_nonfinite step.descend step.effective step.frozen_update step.mask
-syn keyword mlirOurs step.moment step.scale step.second_moment step.soft_threshold step.straight_through step.transposable_mask
-syn keyword mlirOurs step.weight_decay tile.at tile.attention tile.column tile.elementwise tile.exp_sum
-syn keyword mlirOurs tile.fill tile.for tile.gemm tile.kernel tile.layernorm tile.load
-syn keyword mlirOurs tile.load_heads tile.mask tile.nm_gemm tile.online_rescale tile.part tile.phase
-syn keyword mlirOurs tile.place tile.product tile.put tile.row_max tile.rows tile.scale
-syn keyword mlirOurs tile.slice tile.softmax tile.store tile.store_heads tile.sync tile.unary
-syn keyword mlirOurs tile.vector tile.when tile.yield
+syn keyword mlirOurs flat.quantize_rows flat.yield kernel.lane_product kernel.pack kernel.tile_product layer.embedding
+syn keyword mlirOurs layer.gelu layer.gelu_tanh layer.norm layer.rms_norm layer.rotary layer.swish
+syn keyword mlirOurs nm.assemble nm.compress nm.decompress nm.disassemble nm.matmul nm.measure_begin
+syn keyword mlirOurs nm.measure_end nm.measure_memory nm.packed_matmul nm.packed_param nm.param nm.prune
+syn keyword mlirOurs nm.require nm.yield pifo.admit pifo.backlog pifo.child pifo.deliver
+syn keyword mlirOurs pifo.dequeue pifo.eligible pifo.evict pifo.field pifo.in_order pifo.inside
+syn keyword mlirOurs pifo.load pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier pifo.mesh.field
+syn keyword mlirOurs pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next pifo.mesh.now
+syn keyword mlirOurs pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read pifo.mesh.root
+syn keyword mlirOurs pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield pifo.node
+syn keyword mlirOurs pifo.now pifo.offer pifo.predicate pifo.rank pifo.read_field pifo.room
+syn keyword mlirOurs pifo.scheduler pifo.scheduling pifo.select pifo.shaping pifo.state pifo.store
+syn keyword mlirOurs pifo.table pifo.waiting pifo.wake pifo.write_field pifo.yield step.adam_update
+syn keyword mlirOurs step.change_product step.change_sum step.count_nonfinite step.descend step.effective step.frozen_update
+syn keyword mlirOurs step.mask step.moment step.scale step.second_moment step.soft_threshold step.straight_through
+syn keyword mlirOurs step.transposable_mask step.weight_decay tile.at tile.attention tile.column tile.elementwise
+syn keyword mlirOurs tile.exp_sum tile.fill tile.for tile.gemm tile.kernel tile.layernorm
+syn keyword mlirOurs tile.load tile.load_heads tile.mask tile.nm_gemm tile.online_rescale tile.part
+syn keyword mlirOurs tile.phase tile.place tile.product tile.put tile.row_max tile.rows
+syn keyword mlirOurs tile.scale tile.slice tile.softmax tile.store tile.store_heads tile.sync
+syn keyword mlirOurs tile.unary tile.vector tile.when tile.yield
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

@@ -49,11 +49,14 @@ func.func @dynamic(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<?x48xf
 
 // -----
 
-// Few columns: in-register permutes within 128 bits for M = 4, across the
-// register for M = 8.
+// Few columns: four row groups are in flight, each a stream of 8 steps. Segments of four for M = 4, of a group for M = 8. The lanes of
+// a sum are added by rows.
 // CHECK-LABEL: func @lane4
 // CHECK: kernel.pack {{.*}} : memref<64x1xf32, strided<[1, 64]>> into memref<64x1xf32, strided<[1, 64]>>
-// CHECK: llvm.call_intrinsic "llvm.x86.avx.vpermilvar.ps.256"
+// CHECK: scf.for
+// CHECK: kernel.lane_product {{.*}} {segment = 4 : i64, {{.*}}slots = 2 : i64, unroll = 16 : i64} : memref<4x8x8xf32, strided<[?, 8, 1], offset: ?>>[memref<4x1x8xi32, strided<[?, 8, 1], offset: ?>>] by memref<1x64xf32, {{.*}}> into vector<4x1x8xf32>
+// CHECK-NOT: vector.fma
+// CHECK: arith.addf {{.*}} : vector<4xf32>
 func.func @lane4(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<1x64xf32>, %y: memref<1x96xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)
       of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout lane<lanes = 8>
@@ -62,7 +65,7 @@ func.func @lane4(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<1x64xf32>
 }
 
 // CHECK-LABEL: func @lane8
-// CHECK: llvm.call_intrinsic "llvm.x86.avx2.permps"
+// CHECK: kernel.lane_product {{.*}} {segment = 8 : i64, {{.*}}slots = 2 : i64, unroll = 8 : i64} : memref<4x8x8xbf16, {{.*}}>[memref<4x1x8xi32, {{.*}}>] by memref<1x64xf32, {{.*}}> into vector<4x1x8xf32>
 func.func @lane8(%v: memref<1536xbf16>, %m: memref<192xi32>, %x: memref<64x1xf32>, %y: memref<96x1xf32>) {
   nm.packed_matmul weight(%v, %m : memref<1536xbf16>, memref<192xi32>)
       of tensor<96x64xbf16, #nm.sparsity<2:8, axis = 1>> layout lane<lanes = 8>

@@ -19,6 +19,32 @@ namespace mlir::kernel {
 using namespace mlir;
 using namespace mlir::kernel;
 
+void mlir::kernel::replaceTile(Operation *op, Value acc,
+                               ArrayRef<Value> vectors) {
+  auto type = cast<VectorType>(acc.getType());
+  int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
+  for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+    auto extract = dyn_cast<vector::ExtractOp>(user);
+    if (!extract || extract.getStaticPosition().size() != 2 ||
+        extract.hasDynamicPosition())
+      continue;
+    ArrayRef<int64_t> at = extract.getStaticPosition();
+    extract.replaceAllUsesWith(vectors[at[0] * columns + at[1]]);
+    extract.erase();
+  }
+  if (!op->use_empty())
+    op->getResult(0).replaceAllUsesWith(
+        KernelBuilder(op->getLoc(), op).joinTile(vectors, rows));
+  op->erase();
+  // A tile that was put together of its vectors.
+  while (auto insert = acc.getDefiningOp<vector::InsertOp>()) {
+    if (!insert->use_empty())
+      break;
+    acc = insert.getDest();
+    insert.erase();
+  }
+}
+
 namespace {
 
 /// The loop of one product. Sums are [set][row][vector].
@@ -267,41 +293,21 @@ private:
   bool readsOnce = false;
 };
 
-/// Vectors of a tile in place of `op`: those who take vectors of it get them.
-void replace(TileProductOp op, ArrayRef<Value> sums) {
-  for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
-    auto extract = dyn_cast<vector::ExtractOp>(user);
-    if (!extract || extract.getStaticPosition().size() != 2 ||
-        extract.hasDynamicPosition())
-      continue;
-    ArrayRef<int64_t> at = extract.getStaticPosition();
-    extract.replaceAllUsesWith(sums[at[0] * op.getVectors() + at[1]]);
-    extract.erase();
-  }
-  if (!op.use_empty())
-    op.replaceAllUsesWith(
-        KernelBuilder(op.getLoc(), op).joinTile(sums, op.getRows()));
-  Value tile = op.getAcc();
-  op.erase();
-  // A tile that was put together of its vectors.
-  while (auto insert = tile.getDefiningOp<vector::InsertOp>()) {
-    if (!insert->use_empty())
-      break;
-    tile = insert.getDest();
-    insert.erase();
-  }
-}
-
 struct LowerToVectorPass
     : public mlir::kernel::impl::LowerToVectorBase<LowerToVectorPass> {
+  template <typename Op> SmallVector<Op> all() {
+    SmallVector<Op> ops;
+    getOperation().walk([&](Op op) { ops.push_back(op); });
+    return ops;
+  }
+
   void runOnOperation() override {
-    SmallVector<TileProductOp> products;
-    SmallVector<PackOp> packs;
-    getOperation().walk([&](TileProductOp op) { products.push_back(op); });
-    getOperation().walk([&](PackOp op) { packs.push_back(op); });
-    for (TileProductOp op : products)
-      replace(op, TileProductLowering(op).emit());
-    for (PackOp op : packs)
+    for (TileProductOp op : all<TileProductOp>())
+      replaceTile(op, op.getAcc(), TileProductLowering(op).emit());
+    for (LaneProductOp op : all<LaneProductOp>())
+      if (failed(lowerLaneProduct(op)))
+        return signalPassFailure();
+    for (PackOp op : all<PackOp>())
       lowerPack(op);
   }
 };

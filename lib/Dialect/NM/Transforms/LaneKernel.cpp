@@ -5,15 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Each step loads one register of activations and, for every row group in
-// flight, one register of kept weights; a permute by the stored indices brings
-// to every weight the activation that it multiplies. A weight is read once, in
-// order, for all columns of the chunk: memory bandwidth bounds the product as
-// soon as the weights leave the caches.
+// Loops over chunks of columns and over row groups, of which several are in
+// flight, each a stream of one kernel.lane_product. What a row has in the lanes
+// of its sums is added at the end.
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/Transforms/ProductKernel.h"
 #include "nm/Runtime/Layout.h"
 
@@ -21,12 +19,12 @@ using namespace mlir;
 using namespace mlir::nm;
 using ::nm::rt::LaneShape;
 
-namespace {
-
 /// Vector registers of the target that a register of the layout takes.
-int64_t registersOf(const KernelShape &shape) {
+static int64_t registersOf(const KernelShape &shape) {
   return shape.lanes / shape.target.getLanes();
 }
+
+namespace {
 
 struct LaneKernel {
   KernelBuilder &b;
@@ -37,20 +35,10 @@ struct LaneKernel {
   int64_t groups;  ///< row groups in flight, each its own stream
   Value stride;    ///< from one row group in flight to the next
 
-  Value groupAt(Value firstGroup, int64_t g) {
-    return b.add(firstGroup, b.mul(stride, g));
-  }
   int64_t steps() const {
-    return (shape.contraction + shape.lanes - 1) / shape.lanes;
+    return llvm::divideCeil(shape.contraction, shape.lanes);
   }
-  int64_t storedSteps() const {
-    return (steps() + shape.interleave - 1) / shape.interleave *
-           shape.interleave;
-  }
-  int64_t superblocks() const {
-    return (steps() + lane.stepsPerWord() - 1) / lane.stepsPerWord();
-  }
-  bool permutes() const { return lane.hasIndices(); }
+
   /// Two sums per chain hide the latency of the multiply-add when few chains
   /// are in flight. Narrow weights take registers, and as long to widen as to
   /// multiply: half as many chains keep up with them.
@@ -58,263 +46,48 @@ struct LaneKernel {
     int64_t chains = shape.target.getChains() / (shape.interleave == 1 ? 1 : 2);
     return registersOf(shape) == 1 && groups * columns < chains ? 2 : 1;
   }
-  VectorType vectorType(Type element) const {
-    return VectorType::get({shape.lanes}, element);
+
+  /// An eighth of L1, for weights that are narrow: few columns of them wait for
+  /// memory at the start of every page, where the hardware does not look ahead.
+  /// Weights of 32 bits give it time enough.
+  int64_t ahead() const {
+    int64_t bytes = shape.weightElement.getIntOrFloatBitWidth() / 8;
+    return shape.interleave == 1 ? 0 : shape.target.getL1() / 8 / bytes;
   }
 
-  /// The target's vector registers that make up a register of the layout.
-  SmallVector<Value> partsOf(Value value) {
-    int64_t count = registersOf(shape), width = shape.lanes / count;
-    if (count == 1)
-      return {value};
-    SmallVector<Value> parts;
-    for (int64_t i = 0; i < count; ++i)
-      parts.push_back(
-          b.shuffle(value, value,
-                    llvm::to_vector(llvm::seq(i * width, (i + 1) * width))));
-    return parts;
-  }
-
-  /// A register of the layout from its parts.
-  Value join(SmallVector<Value> parts) {
-    for (int64_t width = shape.lanes / parts.size(); parts.size() > 1;
-         width *= 2) {
-      for (size_t i = 0; i < parts.size() / 2; ++i)
-        parts[i] = b.shuffle(parts[2 * i], parts[2 * i + 1],
-                             llvm::to_vector(llvm::seq<int64_t>(0, 2 * width)));
-      parts.truncate(parts.size() / 2);
-    }
-    return parts.front();
-  }
-
-  /// Indices of a group ascend: kept element j is one of the group's elements
-  /// j to j + M - N. Clears the sources that no lane of part `part` can name.
-  void dropUnreachable(MutableArrayRef<Value> sources, int64_t part) {
-    int64_t width = shape.target.getLanes(), low = shape.m, high = 0;
-    for (int64_t i = part * width; i < (part + 1) * width; ++i) {
-      int64_t kept = i % lane.kept;
-      if (i >= lane.rows * lane.kept)
-        continue;
-      low = std::min(low, kept);
-      high = std::max(high, kept + shape.m - shape.n);
-    }
-    for (auto [i, source] : llvm::enumerate(sources))
-      if (high >= low &&
-          (int64_t(i) < low / width || int64_t(i) > high / width))
-        source = {};
-  }
-
-  /// Part `part` of `sources` with lane i replaced by the element of its
-  /// segment that the low bits of index i name. The instructions ignore the
-  /// bits above.
-  Value permute(ArrayRef<Value> sources, size_t part, Value indices) {
-    Type f32 = b.getF32Type();
-    bool isFloat = isa<FloatType>(shape.accumulator);
-    SmallVector<Value> from(sources);
-    if (lane.segment <= shape.target.getLanes())
-      from = {sources[part]};
-    else
-      dropUnreachable(from, part);
-    auto type = VectorType::get({shape.target.getLanes()}, f32);
-    if (!isFloat)
-      for (Value &source : from)
-        source = !source ? source : vector::BitCastOp::create(b, type, source);
-    Value result = emitPermute(b, shape, lane.segment, from, indices);
-    if (!isFloat)
-      result = vector::BitCastOp::create(
-          b, type.cloneWith(std::nullopt, shape.accumulator), result);
-    return result;
-  }
-
-  /// Keeps LLVM's scheduler from starting on the activations and weights that
-  /// are read after this before it is done with those read before: permuted
-  /// parts of several steps would not fit the registers.
-  void fence() {
-    LLVM::InlineAsmOp::create(b, TypeRange{}, ValueRange{}, "", "",
-                              /*has_side_effects=*/true,
-                              /*is_align_stack=*/false,
-                              LLVM::tailcallkind::TailCallKind::None,
-                              LLVM::AsmDialectAttr(), ArrayAttr());
-  }
-
-  Value constant(int32_t value) {
-    VectorType type = vectorType(b.getI32Type());
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(type, b.getI32IntegerAttr(value)));
-  }
-
-  /// Whether bytes are extracted by loads at byte addresses. On AVX2 shifts and
-  /// byte shuffles compete with the permutes for two of the four vector units,
-  /// while loads have units of their own and cost little where they are not
-  /// aligned. Registers of 64 bytes would cross a cache line every time.
-  bool loadsBytes() const {
-    auto isPlain = [](Value memref) {
-      return !memref ||
-             cast<MemRefType>(memref.getType()).getLayout().isIdentity();
+  /// Row groups from `firstGroup` on, `stride` apart, of what holds `rows` rows
+  /// of `width` elements for each.
+  Value streams(Value buffer, Value firstGroup, int64_t rows, int64_t width) {
+    auto number = [&](int64_t value) -> OpFoldResult {
+      return b.getIndexAttr(value);
     };
-    return shape.interleave == 4 && isa<FloatType>(shape.accumulator) &&
-           shape.target.getVector() == 256 &&
-           !shape.target.hasFeature("neon") && isPlain(values) &&
-           isPlain(words);
+    return b.view(buffer, b.mul(firstGroup, rows * width),
+                  {number(groups), number(rows), number(width)},
+                  {b.mul(stride, rows * width), number(width), number(1)});
   }
 
-  /// A register of 32-bit lanes that starts `bytes` after element `position`.
-  Value loadAtByte(Value memref, Value position, int64_t bytes) {
-    unsigned size =
-        cast<MemRefType>(memref.getType()).getElementTypeBitWidth() / 8;
-    Value start = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
-    Value at = b.add(b.add(start, b.mul(position, size)), bytes);
-    Value bits = arith::IndexCastUIOp::create(b, b.getI64Type(), at);
-    Value address = LLVM::IntToPtrOp::create(
-        b, LLVM::LLVMPointerType::get(b.getContext()), ValueRange{bits});
-    return LLVM::LoadOp::create(b, vectorType(b.getI32Type()), address,
-                                /*alignment=*/1);
-  }
-
-  /// Weights of a run of `interleave` steps, as memory holds them: narrow
-  /// values as the 32-bit lanes that they share, others as they are.
-  struct Run {
-    Value position, loaded;
-    bool readsBefore; ///< whether the three bytes before are the storage's
-  };
-
-  Run loadRun(Value position, bool readsBefore) {
-    if (readsBefore)
-      return {position, Value(), true};
-    Value loaded =
-        b.loadVector(values, position, shape.lanes * shape.interleave);
-    if (shape.interleave != 1)
-      loaded = vector::BitCastOp::create(b, vectorType(b.getI32Type()), loaded);
-    return {position, loaded, false};
-  }
-
-  /// Asks for the lines that a thread reads an eighth of L1 after the run of
-  /// steps from `first` on, one request for each: few columns of narrow weights
-  /// wait for memory at the start of every page, where the hardware does not
-  /// look ahead. Weights of 32 bits give it time enough.
-  void prefetchRun(Value position, int64_t first) {
-    if (shape.interleave == 1)
-      return;
-    const int64_t width = shape.weightElement.getIntOrFloatBitWidth() / 8;
-    const int64_t line = shape.target.getLine() / width;
-    const int64_t ahead = shape.target.getL1() / 8 / width;
-    const int64_t size = shape.lanes * shape.interleave;
-    const int64_t runsOfLine = std::max<int64_t>(1, line / size);
-    if (first / shape.interleave % runsOfLine != 0)
-      return;
-    for (int64_t at = 0; at < size; at += line)
-      b.prefetch(values, b.add(position, ahead + at));
-  }
-
-  /// The weights of step `s` of a run, widened to the accumulator's type.
-  Value weightOfRun(const Run &run, int64_t s) {
-    if (shape.interleave == 1)
-      return b.convert(run.loaded, shape.accumulator);
-    int64_t width = 32 / shape.interleave;
-    bool isTop = s + 1 == shape.interleave;
-    if (shape.weightElement.isBF16()) {
-      Value bits =
-          isTop ? Value(arith::AndIOp::create(b, run.loaded,
-                                              constant(0xffff0000)))
-                : Value(arith::ShLIOp::create(b, run.loaded, constant(width)));
-      return b.convert(
-          vector::BitCastOp::create(b, vectorType(b.getF32Type()), bits),
-          shape.accumulator);
-    }
-    // The lane's top byte, with other weights below it.
-    Value top = run.loaded;
-    if (run.readsBefore)
-      top = loadAtByte(values, run.position, s + 1 - shape.interleave);
-    else if (!isTop)
-      top = arith::ShLIOp::create(b, top, constant(32 - (s + 1) * width));
-    if (isa<FloatType>(shape.accumulator)) {
-      // The weight times 2^24: activations are scaled where they are packed. A
-      // mask runs on any port, an arithmetic shift only where the permutes do.
-      if (s != 0 || run.readsBefore)
-        top = arith::AndIOp::create(b, top, constant(0xff000000));
-      return b.convert(top, shape.accumulator);
-    }
-    return arith::ShRSIOp::create(b, top, constant(32 - width));
-  }
-
-  /// Which bytes outside of a superblock belong to the storage all the same.
-  struct Overread {
-    bool valuesBefore = false, wordsAfter = false;
-  };
-
-  /// What holds the index of step `step` of a superblock in its low bits.
-  /// `words` is the superblock's, at `position`.
-  Value indexOfStep(Value loaded, Value position, int64_t step,
-                    bool readsAfter) {
-    int64_t shift = step * lane.bits;
-    Value from = loaded;
-    if (readsAfter && shift >= 8) {
-      from = loadAtByte(words, position, shift / 8);
-      shift %= 8;
-    }
-    return shift == 0 ? from
-                      : Value(arith::ShRUIOp::create(b, from, constant(shift)));
-  }
-
-  /// `count` steps of superblock `superblock`; accs is
-  /// [set][group][column][part].
-  SmallVector<Value> superblockSteps(Value firstGroup, Value column0,
-                                     Value superblock, int64_t count,
-                                     ValueRange accs, Overread around) {
-    SmallVector<Value> result(accs), wordsAt, indices;
-    for (int64_t g = 0; g < groups && permutes(); ++g) {
-      Value at =
-          b.add(b.mul(groupAt(firstGroup, g), superblocks()), superblock);
-      wordsAt.push_back(b.mul(at, shape.lanes));
-      indices.push_back(b.loadVector(words, wordsAt.back(), shape.lanes));
-    }
-    Value firstStep = b.mul(superblock, lane.stepsPerWord());
-    // A run of one row group after the other: few registers are live.
-    for (int64_t first = 0; first < count; first += shape.interleave) {
-      Value step = b.add(firstStep, first);
-      int64_t length = std::min(shape.interleave, count - first);
-      SmallVector<SmallVector<Value>> inputs(length);
-      for (int64_t s = 0; s < length; ++s)
-        for (int64_t c = 0; c < columns; ++c)
-          inputs[s].push_back(b.loadVector(
-              x, {b.add(column0, c), b.mul(b.add(step, s), shape.lanes)},
-              shape.lanes));
-      for (int64_t g = 0; g < groups; ++g) {
-        Run run = loadRun(
-            b.mul(b.add(b.mul(groupAt(firstGroup, g), storedSteps()), step),
-                  shape.lanes),
-            around.valuesBefore);
-        prefetchRun(run.position, first);
-        for (int64_t s = 0; s < length; ++s) {
-          Value weight = weightOfRun(run, s);
-          Value shifted;
-          if (permutes())
-            shifted = indexOfStep(indices[g], wordsAt[g], first + s,
-                                  around.wordsAfter);
-          // One of the target's registers after the other: as whole registers
-          // of the layout, LLVM would keep all permuted parts live.
-          SmallVector<Value> weights = partsOf(weight), shifts;
-          if (permutes())
-            shifts = partsOf(shifted);
-          for (int64_t c = 0; c < columns; ++c) {
-            SmallVector<Value> sources = partsOf(inputs[s][c]);
-            int64_t set = (first + s) % sets();
-            for (size_t part = 0; part < weights.size(); ++part) {
-              Value input = permutes() ? permute(sources, part, shifts[part])
-                                       : sources[part];
-              Value &acc =
-                  result[((set * groups + g) * columns + c) * weights.size() +
-                         part];
-              acc = b.multiplyAdd(weights[part], input, acc);
-            }
-          }
-          if (permutes() && weights.size() > 1 &&
-              shape.target.getRegisters() < 32)
-            fence();
-        }
-      }
-    }
-    return result;
+  /// The sums of the chunk, [group][column][lane].
+  Value emitProduct(Value firstGroup, Value column0) {
+    int64_t runs = llvm::divideCeil(steps(), shape.interleave);
+    int64_t wordsOfGroup = llvm::divideCeil(steps(), lane.stepsPerWord());
+    Value weights =
+        streams(values, firstGroup, runs, shape.lanes * shape.interleave);
+    Value indices;
+    if (lane.hasIndices())
+      indices = streams(words, firstGroup, wordsOfGroup, shape.lanes);
+    SmallVector<OpFoldResult> sizes{b.getIndexAttr(columns),
+                                    b.getIndexAttr(steps() * shape.lanes)};
+    Value chunk = b.slice(x, {column0, b.getIndexAttr(0)}, sizes, sizes);
+    Value zero = b.zero(
+        VectorType::get({groups, columns, shape.lanes}, shape.accumulator));
+    auto segmented = [&](int64_t value) {
+      return indices ? b.getI64IntegerAttr(value) : IntegerAttr();
+    };
+    return kernel::LaneProductOp::create(
+        b, zero.getType(), weights, indices, chunk, zero,
+        b.getI64IntegerAttr(lane.stepsPerWord()), segmented(lane.segment),
+        segmented(lane.kept), b.getI64IntegerAttr(sets()),
+        b.getI64IntegerAttr(ahead()));
   }
 
   /// Sums of a register's rows: lanes are [segment][row][kept].
@@ -350,55 +123,15 @@ struct LaneKernel {
   }
 
   void emit(Value firstGroup, Value column0, Value tile, Value tileRow) {
-    int64_t parts = registersOf(shape);
-    SmallVector<Value> accs(
-        sets() * groups * columns * parts,
-        b.zero(VectorType::get({shape.lanes / parts}, shape.accumulator)));
-    int64_t perWord = lane.stepsPerWord();
-    int64_t full = steps() / perWord, rest = steps() % perWord;
-    auto emitSuperblock = [&](Value superblock, int64_t count,
-                              Overread around) {
-      accs =
-          superblockSteps(firstGroup, column0, superblock, count, accs, around);
-    };
-    // Loads at byte addresses reach into the neighbours of a superblock: the
-    // first and the last of a row group may have none.
-    bool peels = loadsBytes() && full + (rest != 0) > 2;
-    int64_t from = peels, to = peels && rest == 0 ? full - 1 : full;
-    if (peels)
-      emitSuperblock(b.index(0), perWord, {});
-    auto loop =
-        scf::ForOp::create(b, b.index(from), b.index(to), b.index(1), accs);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
-      scf::YieldOp::create(b, superblockSteps(firstGroup, column0,
-                                              loop.getInductionVar(), perWord,
-                                              loop.getRegionIterArgs(),
-                                              {peels, peels && permutes()}));
-    }
-    accs.assign(loop.getResults().begin(), loop.getResults().end());
-    if (to < full)
-      emitSuperblock(b.index(to), perWord, {});
-    if (rest != 0)
-      emitSuperblock(b.index(full), rest, {});
-    for (int64_t g = 0; g < groups; ++g) {
-      for (int64_t c = 0; c < columns; ++c) {
-        auto sum = [&](int64_t set) {
-          int64_t first = ((set * groups + g) * columns + c) * parts;
-          return join({accs.begin() + first, accs.begin() + first + parts});
-        };
-        Value acc = sum(0);
-        for (int64_t set = 1; set < sets(); ++set)
-          acc = b.addNumbers(acc, sum(set));
-        for (auto [row, sum] : llvm::enumerate(foldRows(acc)))
+    SmallVector<Value> sums = b.splitTile(emitProduct(firstGroup, column0));
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t c = 0; c < columns; ++c)
+        for (auto [row, sum] : llvm::enumerate(foldRows(sums[g * columns + c])))
           memref::StoreOp::create(
               b, sum, tile,
               ValueRange{
                   b.add(column0, c),
                   b.add(tileRow, b.add(b.mul(stride, g * lane.rows), row))});
-      }
-    }
   }
 };
 

@@ -92,6 +92,84 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
   }];
 }
 
+def Kernel_LaneProductOp : Kernel_Op<"lane_product", [AllTypesMatch<["acc", "result"]>]> {
+  let summary = "streams of weights times columns that are permuted to them, sums in registers";
+  let description = [{
+    Adds to the sums of G streams by C columns, each a register of L lanes, the products of weights with the elements that
+    they multiply:
+
+        result[g][c][l] = acc[g][c][l] + sum over s of values(g, s, l) * x[c, s * L + source(g, s, l)]
+
+    where s runs over the S steps of a stream. A register of weights is read once, in order, for all columns. What is
+    in one lane belongs to one row of a sparse weight; whoever made the operation adds the lanes of a row.
+
+    Without indices, source(g, s, l) = l. With them a register is cut into segments. What a lane multiplies lies in the lane's own
+    segment, and its index has the low bits of where it lies:
+
+        source(g, s, l) = index(g, s, l) modulo 2^(32 / unroll),  l / segment = source(g, s, l) / segment
+
+    The first `slots` lanes of a segment are one row's, the next `slots` the next row's, and so on; what is left over at
+    its end is multiplied like the rest and read by nobody. A row's sources in a segment ascend, so that slot i has one of the elements i
+    to i + segment - slots of the segment: instructions that do not see all of it skip what no index names.
+
+    How the operands lie is said by their types.
+
+    | operand | type | element |
+    |---|---|---|
+    | `values` | `memref<G x S x L>` | (g, s, l) at `[g, s, l]` |
+    | `values`, interleaved by I | `memref<G x ceil(S / I) x L I>` | (g, s, l) at `[g, s / I, l I + s mod I]` |
+    | `indices` | `memref<G x ceil(S / unroll) x L x i32>` | of (g, s, l): `32 / unroll` bits of `[g, s / unroll, l]`, from bit `(s mod unroll) * 32 / unroll` on |
+    | `x` | `memref<C x S L>` | (c, k) at `[c, k]` |
+
+    Interleaved values share lanes of 32 bits, two of bf16 or four of i8, and are widened by a shift or a mask. **Four of i8
+    count 2^24 times their value in sums of floats**: they stay in the upper byte of their lane, and `x` is to be packed
+    with a factor of 2^-24, which is exact.
+
+    `unroll` is the number of steps of one iteration of the loop. The sums are cut into `sets`, of which step s adds to number
+    s mod `sets` of its iteration. `ahead`, if it is not 0, asks for the line of `values` so many elements behind
+    what is read, once for each line; it may be past the end.
+
+    Constraints, beside the types: (1) `values` has a stream for each of the tile's, and L elements for each step of a run, of
+    one step, or of as many as fill 32 bits with bf16 or i8, (2) `x` has the tile's element type, a row for each of its
+    columns and whole steps, the sizes of which are static, and agrees with the steps of `values`, (3) indices agree with both,
+    (4) `segment` and `slots` go with indices; a segment is a power of two from 4 to 32, divides L, and is named by the
+    bits of an index; two rows at least share it, (5) `sets` divides `unroll`, and interleaved steps do.
+
+    Example: four streams of 2:4 weights, two rows in each, by one column on AVX2:
+
+    ```mlir
+    %sums = kernel.lane_product %values[%words] by %x into %zero {segment = 4 : i64, slots = 2 : i64, unroll = 16 : i64}
+        : memref<4x96x8xf32>[memref<4x6x8xi32>] by memref<1x768xf32> into vector<4x1x8xf32>
+    ```
+  }];
+  let arguments = (ins
+    Arg<AnyMemRef, "", [MemRead]>:$values,
+    Arg<Optional<MemRefOf<[I32]>>, "", [MemRead]>:$indices,
+    Arg<AnyMemRef, "", [MemRead]>:$x,
+    VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$acc,
+    ConfinedAttr<I64Attr, [IntPositive, IntMaxValue<32>]>:$unroll,
+    OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$segment,
+    OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$slots,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$sets,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$ahead);
+  let results = (outs VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$result);
+  let assemblyFormat = [{
+    $values (`[` $indices^ `]`)? `by` $x `into` $acc attr-dict `:` type($values) (`[` type($indices)^ `]`)?
+    `by` type($x) `into` type($acc)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getStreams() { return getAcc().getType().getDimSize(0); }
+    int64_t getColumns() { return getAcc().getType().getDimSize(1); }
+    int64_t getLanes() { return getAcc().getType().getDimSize(2); }
+    /// S.
+    int64_t getSteps() { return getX().getType().getDimSize(1) / getLanes(); }
+    /// Steps whose values share lanes of 32 bits: I, or 1 where none do.
+    int64_t getInterleave() { return getValues().getType().getDimSize(2) / getLanes(); }
+    int64_t getIndexBits() { return 32 / getUnroll(); }
+  }];
+}
+
 def Kernel_Matrix : StridedMemRefRankOf<[AnyFloat, AnySignlessInteger], [2]>;
 
 def Kernel_PackOp : Kernel_Op<"pack"> {

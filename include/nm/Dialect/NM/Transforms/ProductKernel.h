@@ -89,14 +89,6 @@ SmallVector<Value> emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
 void emitSums(KernelBuilder &b, const KernelShape &shape, ArrayRef<Value> sums,
               ArrayRef<Value> rows, Value scratch, Value isFirst);
 
-/// A vector register (f32) whose lane i is the element that the low bits of
-/// `indices[i]` name in `sources`: in the lane's segment of `segment` elements
-/// if that is one register, in all of them otherwise. The bits above are
-/// ignored. Sources that no index names may be null. `segment` is 4 to 32 and a
-/// power of two.
-Value emitPermute(KernelBuilder &b, const KernelShape &shape, int64_t segment,
-                  ArrayRef<Value> sources, Value indices);
-
 /// Products of `groups` row groups from `firstGroup` on with all `columns`
 /// columns, by the lane layout: tile[column][row] = sum. `words` holds the
 /// indices.

@@ -16,10 +16,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Dialect/NM/Transforms/ProductKernel.h"
+#include "LanePermute.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
-using namespace mlir::nm;
+using namespace mlir::kernel;
 
 namespace {
 
@@ -113,11 +114,11 @@ struct LanePermute {
 
 } // namespace
 
-Value mlir::nm::emitPermute(KernelBuilder &b, const KernelShape &shape,
-                            int64_t segment, ArrayRef<Value> sources,
-                            Value indices) {
-  LanePermute permute{b, shape.target.getLanes(), segment};
-  if (shape.target.hasFeature("neon"))
+Value mlir::kernel::emitPermute(KernelBuilder &b, mlir::nm::CPUAttr target,
+                                int64_t segment, ArrayRef<Value> sources,
+                                Value indices) {
+  LanePermute permute{b, target.getLanes(), segment};
+  if (target.hasFeature("neon"))
     return permute.neon(sources, indices);
   return permute.lanes == 16 ? permute.avx512(sources, indices)
                              : permute.avx2(sources, indices);

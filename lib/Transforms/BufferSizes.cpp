@@ -136,8 +136,10 @@ std::optional<int64_t> BufferSizes::evaluate(Value value, int sample) {
     auto factors = factorsOf(op);
     result = factors ? evaluateFactors(*factors, sample) : fold(op, sample);
   }
+  // Samples in turn take one branch and the other.
   if (!result && sample != kNoSample)
-    result = numberOf(/*dimension=*/3, sample);
+    result = value.getType().isInteger(1) ? sample % 2
+                                          : numberOf(/*dimension=*/3, sample);
   cache[value] = result;
   return result;
 }

@@ -49,7 +49,7 @@ public:
 private:
   /// `always`: whether a call of the function runs the block.
   void runBlock(Block &block, bool always) {
-    size_t mark = sizes.mark();
+    size_t mark = sizes.mark(), bytesMark = bytesTrail.size();
     for (Operation &op : llvm::make_early_inc_range(block)) {
       ++visited;
       current = &op;
@@ -67,8 +67,14 @@ private:
         for (Block &inner : region)
           runBlock(inner, /*always=*/false);
     }
-    if (!always)
-      sizes.rollback(mark);
+    if (always)
+      return;
+    sizes.rollback(mark);
+    // What is checked in a block that may not run is checked again behind it.
+    while (bytesTrail.size() > bytesMark) {
+      auto [product, bytes] = bytesTrail.pop_back_val();
+      knownBytes[product] = bytes;
+    }
   }
 
   //===--------------------------------------------------------------------===//
@@ -217,6 +223,8 @@ private:
     double &known = knownBytes[product];
     if (known >= bytes)
       return false;
+    if (!unconditional)
+      bytesTrail.push_back({product, known});
     known = bytes;
     return true;
   }
@@ -296,6 +304,8 @@ private:
   bool unconditional = true;
   DenseMap<std::pair<AffineExpr, AffineExpr>, bool> bounded;
   DenseMap<AffineExpr, double> knownBytes;
+  /// What blocks that may not run have changed there, to be undone.
+  SmallVector<std::pair<AffineExpr, double>> bytesTrail;
 };
 
 struct CheckSizesPass : public nm::impl::CheckSizesBase<CheckSizesPass> {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CloseBranches.h"
 #include "PlacedName.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -25,22 +26,6 @@ using namespace mlir;
 using namespace mlir::nm;
 
 namespace {
-
-/// The operand in whose memory a result is written, or that it is a view of;
-/// null if there is none.
-OpOperand *memoryOf(OpResult result) {
-  Operation *op = result.getOwner();
-  if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
-    return style.getTiedOpOperand(result);
-  if (auto loop = dyn_cast<scf::ForOp>(op))
-    return loop.getTiedLoopInit(result);
-  if (auto loop = dyn_cast<scf::WhileOp>(op)) // inner ones are closed already
-    return &loop.getInitsMutable()[result.getResultNumber()];
-  if (isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-          tensor::ExtractSliceOp>(op))
-    return &op->getOpOperand(0);
-  return nullptr;
-}
 
 /// Whether `use` is the only one of its value at or behind its operation.
 bool isLastUse(OpOperand &use) {
@@ -73,7 +58,7 @@ public:
     // Memory that is about to change is read before.
     for (unsigned i : copied) {
       OpOperand &use = yielded[i];
-      Value root = rootOf(use.get());
+      Value root = memoryRootOf(use.get());
       if (root != memory[i] && (overwritten.contains(root) || isChosen(root)))
         replaceByCopy(use);
     }
@@ -103,16 +88,6 @@ private:
     return true;
   }
 
-  static Value rootOf(Value value) {
-    while (auto result = dyn_cast<OpResult>(value)) {
-      OpOperand *memory = memoryOf(result);
-      if (!memory)
-        break;
-      value = memory->get();
-    }
-    return value;
-  }
-
   /// Whether the memory may be that of one of several tensors: by a choice, or
   /// by whatever has regions or is called.
   static bool isChosen(Value root) {
@@ -122,33 +97,11 @@ private:
             llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>));
   }
 
-  /// A choice between tensors, whose memory is that of all of them to the
-  /// analysis, becomes one between their copies.
-  Value copyOf(Value value) {
-    auto copy = [&](OpBuilder &at, Value tensor) -> Value {
-      auto type = cast<RankedTensorType>(tensor.getType());
-      return bufferization::AllocTensorOp::create(at, loop->getLoc(), type,
-                                                  ValueRange(), tensor);
-    };
-    auto select = value.getDefiningOp<arith::SelectOp>();
-    if (!select)
-      return copy(b, value);
-    auto yieldCopy = [&](Value tensor) {
-      return [=](OpBuilder &at, Location loc) {
-        scf::YieldOp::create(at, loc, copy(at, tensor));
-      };
-    };
-    Value chosen = scf::IfOp::create(b, loop->getLoc(), select.getCondition(),
-                                     yieldCopy(select.getTrueValue()),
-                                     yieldCopy(select.getFalseValue()))
-                       .getResult(0);
-    return chosen;
-  }
   void replaceByCopy(OpOperand &use) {
-    Operation *def = use.get().getDefiningOp();
-    use.set(copyOf(use.get()));
-    if (def && isOpTriviallyDead(def))
-      def->erase();
+    Value tensor = use.get();
+    auto type = cast<RankedTensorType>(tensor.getType());
+    use.set(bufferization::AllocTensorOp::create(b, loop->getLoc(), type,
+                                                 ValueRange(), tensor));
   }
 
   /// A size that stays where an empty tensor's place is taken by another one.
@@ -282,6 +235,9 @@ LogicalResult close(scf::WhileOp loop) {
 
 struct CloseLoopsPass : public mlir::nm::impl::CloseLoopsBase<CloseLoopsPass> {
   void runOnOperation() override {
+    SmallVector<arith::SelectOp> choices;
+    getOperation().walk([&](arith::SelectOp op) { choices.push_back(op); });
+    llvm::for_each(choices, closeChoice);
     WalkResult done = getOperation().walk([](Operation *op) {
       if (auto loop = dyn_cast<scf::ForOp>(op))
         Closer(loop.getBody()->getTerminator(), loop.getRegionIterArgs(),
@@ -289,6 +245,8 @@ struct CloseLoopsPass : public mlir::nm::impl::CloseLoopsBase<CloseLoopsPass> {
             .run();
       else if (auto loop = dyn_cast<scf::WhileOp>(op))
         return WalkResult(close(loop));
+      else if (auto branches = dyn_cast<scf::IfOp>(op))
+        closeBranches(branches);
       return WalkResult::advance();
     });
     if (done.wasInterrupted())

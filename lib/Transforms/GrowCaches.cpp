@@ -8,6 +8,7 @@
 #include "SizeAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -105,6 +106,17 @@ private:
   SizeAnalysis &sizes;
 };
 
+/// What the function, or a branch of it, makes of a cache.
+struct End {
+  Operation *terminator;
+  unsigned operand;
+  /// Whether the rows in use stay, in front of the pieces.
+  bool keepsRows;
+  SmallVector<Value> pieces;
+
+  OpOperand &use() const { return terminator->getOpOperand(operand); }
+};
+
 /// One cache: an argument with `nm.in_place`, and the result that it becomes.
 class Cache {
 public:
@@ -116,27 +128,35 @@ public:
   BlockArgument argument() { return func.getArgument(number); }
   Value returned() { return end->getOperand(result); }
 
-  /// Whether the result is the argument with more behind it.
+  /// Whether the result is the argument with more behind it, or branches of
+  /// which one gives that, and the other more, the argument or another tensor.
   bool match(JoinMatcher &matcher) {
     RankedTensorType before = typeOf(argument()), after = typeOf(returned());
     if (!before.hasRank() || before.getRank() != after.getRank())
       return false;
-    std::optional<Joined> found = matcher.match(returned());
     // A cache that is known to hold nothing is not among the pieces.
     for (int64_t d = 0; d < before.getRank(); ++d)
       if (before.getDimSize(d) == 0 && after.getDimSize(d) != 0) {
-        joined = {d, {withoutCasts(returned())}};
+        dim = d;
+        ends.push_back(
+            {end, unsigned(result), true, {withoutCasts(returned())}});
         return true;
       }
-    if (!found || found->pieces.size() < 2 ||
-        withoutCasts(found->pieces.front()) != argument())
-      return false;
-    joined = {found->dim, SmallVector<Value>(llvm::drop_begin(found->pieces))};
-    return true;
+    Value value = withoutCasts(returned());
+    auto branches = value.getDefiningOp<scf::IfOp>();
+    if (!branches)
+      return matchEnd(matcher, end, result);
+    unsigned place = cast<OpResult>(value).getResultNumber();
+    for (Operation *yield : {branches.thenYield().getOperation(),
+                             branches.elseYield().getOperation()})
+      if (!matchEnd(matcher, yield, place))
+        ends.push_back(
+            {yield, place, false, {withoutCasts(yield->getOperand(place))}});
+    return dim >= 0;
   }
 
   LogicalResult checkDimension() {
-    if (joined.dim > 0)
+    if (dim > 0)
       return success();
     return func.emitError()
            << "result " << result << " of function '" << func.getName()
@@ -151,23 +171,15 @@ public:
   void rewrite() {
     RankedTensorType before = typeOf(argument());
     SmallVector<int64_t> shape(before.getShape());
-    shape[joined.dim] = ShapedType::kDynamic;
+    shape[dim] = ShapedType::kDynamic;
     auto whole = RankedTensorType::get(shape, before.getElementType());
     Value rows = addRows();
     argument().setType(whole);
     replaceReads(before, rows);
-    Value old = returned();
-    b.setInsertionPoint(end);
-    if (Operation *def = old.getDefiningOp())
-      b.setInsertionPointAfter(def);
-    auto [full, total] = append(whole, rows);
-    OpOperand &use = end->getOpOperand(result);
-    if (!llvm::hasSingleElement(old.getUses()))
-      replaceWritten(old, use, full, total);
-    use.set(full);
-    eraseDead(old);
+    auto [full, total] = ends.size() == 1 ? grow(ends.front(), whole, rows)
+                                          : growBranches(whole, rows);
     end->insertOperands(end->getNumOperands(), total);
-    func.setArgAttr(number, kGrowsAttrName, b.getI64IntegerAttr(joined.dim));
+    func.setArgAttr(number, kGrowsAttrName, b.getI64IntegerAttr(dim));
     func.setArgAttr(number, kRowsAttrName,
                     b.getI64IntegerAttr(end->getNumOperands() - 1));
     SmallVector<Type> arguments(func.front().getArgumentTypes());
@@ -175,6 +187,25 @@ public:
   }
 
 private:
+  bool matchEnd(JoinMatcher &matcher, Operation *terminator, unsigned place) {
+    Value value = withoutCasts(terminator->getOperand(place));
+    if (value == argument() && terminator != end) {
+      ends.push_back({terminator, place, true, {}});
+      return true;
+    }
+    std::optional<Joined> found = matcher.match(value);
+    if (!found || found->pieces.size() < 2 || (dim >= 0 && found->dim != dim) ||
+        withoutCasts(found->pieces.front()) != argument() ||
+        llvm::any_of(llvm::drop_begin(found->pieces), [&](Value piece) {
+          return withoutCasts(piece) == argument();
+        }))
+      return false;
+    dim = found->dim;
+    ends.push_back({terminator, place, true,
+                    SmallVector<Value>(llvm::drop_begin(found->pieces))});
+    return true;
+  }
+
   std::string name() {
     auto name = func.getArgAttrOfType<StringAttr>(number, "nm.name");
     return name ? name.str() : "arg" + std::to_string(number);
@@ -198,7 +229,7 @@ private:
   /// strides of any slice of it.
   SmallVector<OpFoldResult> sizesWith(OpFoldResult count) {
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, argument());
-    sizes[joined.dim] = count;
+    sizes[dim] = count;
     return sizes;
   }
   SmallVector<OpFoldResult> ones() {
@@ -208,17 +239,17 @@ private:
 
   /// What reads the argument sees the rows in use.
   void replaceReads(RankedTensorType before, Value rows) {
-    int64_t known = before.getDimSize(joined.dim);
+    int64_t known = before.getDimSize(dim);
     Value slice;
     for (OpOperand &use : llvm::make_early_inc_range(argument().getUses())) {
       b.setInsertionPointToStart(&func.front());
-      auto dim = dyn_cast<tensor::DimOp>(use.getOwner());
-      if (dim && dim.getConstantIndex() == joined.dim) {
-        dim.getResult().replaceAllUsesWith(rows);
-        dim.erase();
+      auto size = dyn_cast<tensor::DimOp>(use.getOwner());
+      if (size && size.getConstantIndex() == dim) {
+        size.getResult().replaceAllUsesWith(rows);
+        size.erase();
         continue;
       }
-      if (dim && dim.getConstantIndex())
+      if (size && size.getConstantIndex())
         continue;
       if (!slice) {
         OpFoldResult count = ShapedType::isDynamic(known)
@@ -234,18 +265,19 @@ private:
 
   /// The pieces behind the rows in use; the whole memory, and how many rows are
   /// in use then.
-  std::pair<Value, Value> append(RankedTensorType whole, Value rows) {
+  std::pair<Value, Value> append(RankedTensorType whole, Value rows,
+                                 ArrayRef<Value> pieces) {
     Value full = argument(), last = rows;
-    for (Value piece : joined.pieces) {
-      OpFoldResult count = tensor::getMixedSize(b, loc, piece, joined.dim);
+    for (Value piece : pieces) {
+      OpFoldResult count = tensor::getMixedSize(b, loc, piece, dim);
       SmallVector<OpFoldResult> sizes = sizesWith(count);
       SmallVector<int64_t> shape(whole.getShape());
-      shape[joined.dim] = typeOf(piece).getDimSize(joined.dim);
+      shape[dim] = typeOf(piece).getDimSize(dim);
       auto type = RankedTensorType::get(shape, whole.getElementType());
       if (piece.getType() != type)
         piece = tensor::CastOp::create(b, loc, type, piece);
       SmallVector<OpFoldResult> offsets = zeros();
-      offsets[joined.dim] = last;
+      offsets[dim] = last;
       full = tensor::InsertSliceOp::create(b, loc, piece, full, offsets, sizes,
                                            ones());
       last = arith::AddIOp::create(
@@ -254,19 +286,86 @@ private:
     return {full, last};
   }
 
-  /// Everything but the return reads the rows in the cache's memory.
-  void replaceWritten(Value old, OpOperand &use, Value full, Value total) {
-    SmallVector<int64_t> shape(typeOf(full).getShape());
+  /// Puts the whole memory in the place of what `at` hands on; that, and how
+  /// many rows are in use then.
+  std::pair<Value, Value> grow(End &at, RankedTensorType whole, Value rows) {
+    OpOperand &use = at.use();
+    if (at.pieces.empty()) {
+      use.set(argument());
+      return {argument(), rows};
+    }
+    Value handed = use.get(), old = withoutCasts(handed);
+    Operation *def = old.getDefiningOp();
+    b.setInsertionPoint(at.terminator);
+    if (def && def->getBlock() == at.terminator->getBlock())
+      b.setInsertionPointAfter(def);
+    if (!at.keepsRows)
+      rows = arith::ConstantIndexOp::create(b, loc, 0);
+    auto [full, total] = append(whole, rows, at.pieces);
+    use.set(full);
+    eraseCasts(handed, old);
+    if (!old.use_empty())
+      replaceWritten(old, full, total);
+    eraseDead(old);
+    return {full, total};
+  }
+
+  /// The same where a condition says what becomes of the cache.
+  std::pair<Value, Value> growBranches(RankedTensorType whole, Value rows) {
+    for (End &at : ends) {
+      Value total = grow(at, whole, rows).second;
+      at.terminator->insertOperands(at.terminator->getNumOperands(), total);
+    }
+    auto old = cast<scf::IfOp>(ends.front().terminator->getParentOp());
+    unsigned place = ends.front().operand;
+    SmallVector<Type> types(old.getResultTypes());
+    types[place] = whole;
+    types.push_back(b.getIndexType());
+    b.setInsertionPoint(old);
+    auto made = scf::IfOp::create(b, old.getLoc(), types, old.getCondition(),
+                                  /*addThenBlock=*/false,
+                                  /*addElseBlock=*/false);
+    made.getThenRegion().takeBody(old.getThenRegion());
+    made.getElseRegion().takeBody(old.getElseRegion());
+    Value full = made.getResult(place), total = made.getResults().back();
+    Value before = old.getResult(place), handed = returned();
+    end->setOperand(result, full);
+    eraseCasts(handed, before);
+    for (auto [from, to] : llvm::zip(old.getResults(), made.getResults()))
+      if (from != before)
+        from.replaceAllUsesWith(to);
+    if (!before.use_empty())
+      before.replaceAllUsesWith(rowsInUse(full, total, before.getType()));
+    old.erase();
+    return {full, total};
+  }
+
+  Value rowsInUse(Value full, Value total, Type type) {
     Value now = tensor::ExtractSliceOp::create(b, loc, full, zeros(),
                                                sizesWith(total), ones());
-    if (now.getType() != old.getType())
-      now = tensor::CastOp::create(b, loc, old.getType(), now);
+    if (now.getType() != type)
+      now = tensor::CastOp::create(b, loc, type, now);
+    return now;
+  }
+
+  /// Those of `source` that lead to `value` and that nothing reads.
+  static void eraseCasts(Value value, Value source) {
+    while (value != source && value.use_empty()) {
+      auto cast = value.getDefiningOp<tensor::CastOp>();
+      value = cast.getSource();
+      cast.erase();
+    }
+  }
+
+  /// What comes behind reads the rows in the cache's memory.
+  void replaceWritten(Value old, Value full, Value total) {
+    Value now = rowsInUse(full, total, old.getType());
     Operation *from = full.getDefiningOp();
     old.replaceUsesWithIf(now, [&](OpOperand &other) {
       Operation *user = other.getOwner();
-      return &other != &use && user != from && user != now.getDefiningOp() &&
-             !(user->getBlock() == from->getBlock() &&
-               user->isBeforeInBlock(from));
+      Operation *statement = from->getBlock()->findAncestorOpInBlock(*user);
+      return user != now.getDefiningOp() && statement &&
+             from->isBeforeInBlock(statement);
     });
   }
 
@@ -290,7 +389,10 @@ private:
   Operation *end;
   OpBuilder b;
   Location loc;
-  Joined joined;
+  /// The dimension that grows.
+  int64_t dim = -1;
+  /// One of the function, or one of each branch.
+  SmallVector<End, 2> ends;
 };
 
 struct GrowCachesPass : public nm::impl::GrowCachesBase<GrowCachesPass> {
@@ -302,8 +404,7 @@ struct GrowCachesPass : public nm::impl::GrowCachesBase<GrowCachesPass> {
     if (caches.empty())
       return;
     SizeAnalysis sizes(func);
-    for (Operation &op : func.front())
-      sizes.visit(&op);
+    visit(func.getBody(), sizes);
     JoinMatcher matcher(sizes);
     llvm::erase_if(caches, [&](Cache &cache) { return !cache.match(matcher); });
     for (Cache &cache : caches)
@@ -315,6 +416,17 @@ struct GrowCachesPass : public nm::impl::GrowCachesBase<GrowCachesPass> {
   }
 
 private:
+  /// Operations of the function and of its branches.
+  static void visit(Region &region, SizeAnalysis &sizes) {
+    for (Block &block : region)
+      for (Operation &op : block) {
+        sizes.visit(&op);
+        if (isa<scf::IfOp>(op))
+          for (Region &branch : op.getRegions())
+            visit(branch, sizes);
+      }
+  }
+
   static SmallVector<Cache> collect(func::FuncOp func) {
     SmallVector<Cache> caches;
     Operation *end = func.front().getTerminator();

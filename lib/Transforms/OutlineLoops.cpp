@@ -53,10 +53,7 @@ struct OutlineLoopsPass : public nm::impl::OutlineLoopsBase<OutlineLoopsPass> {
       if (func.isExternal() || totalWork(func) <= maxWork)
         continue;
       SmallVector<Operation *> nests;
-      for (Block &block : func.getBody())
-        for (Operation &op : block)
-          if (isa<scf::ForOp, scf::ParallelOp>(op) && op.getNumResults() == 0)
-            nests.push_back(&op);
+      collect(func.getBody(), nests);
       place = func;
       for (Operation *nest : nests)
         outline(nest, func, symbols);
@@ -64,6 +61,17 @@ struct OutlineLoopsPass : public nm::impl::OutlineLoopsBase<OutlineLoopsPass> {
   }
 
 private:
+  /// Nests of the function and of its branches.
+  static void collect(Region &region, SmallVectorImpl<Operation *> &nests) {
+    for (Block &block : region)
+      for (Operation &op : block)
+        if (isa<scf::ForOp, scf::ParallelOp>(op) && op.getNumResults() == 0)
+          nests.push_back(&op);
+        else if (isa<scf::IfOp>(op))
+          for (Region &branch : op.getRegions())
+            collect(branch, nests);
+  }
+
   void outline(Operation *nest, func::FuncOp func, SymbolTable &symbols) {
     // Constants go along: as arguments they would be unknown sizes.
     SetVector<Value> captures;

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -16,6 +17,7 @@
 #include "nm/Transforms/ArenaLayout.h"
 #include "nm/Transforms/Passes.h"
 #include "llvm/Support/MathExtras.h"
+#include <array>
 #include <map>
 
 namespace mlir::nm {
@@ -48,11 +50,47 @@ struct ByteSize {
   SmallVector<Value, 4> sizes;
 };
 
+/// The statements of a function and those of its branches, in the order of the
+/// text: what runs is a part of it, in this order, so that buffers of the two
+/// branches of one condition share memory as those do that are in use one after
+/// the other. What runs more than once, or at once, is one statement.
+class Statements {
+public:
+  explicit Statements(Block &block) { add(block); }
+
+  ArrayRef<memref::AllocOp> getAllocs() const { return allocs; }
+
+  int64_t placeOf(Operation *op) const {
+    auto found = places.find(op);
+    while (found == places.end()) {
+      op = op->getParentOp();
+      found = places.find(op);
+    }
+    return found->second;
+  }
+
+private:
+  void add(Block &block) {
+    for (Operation &op : block) {
+      places.try_emplace(&op, places.size());
+      if (auto alloc = dyn_cast<memref::AllocOp>(op))
+        allocs.push_back(alloc);
+      if (isa<scf::IfOp>(op))
+        for (Region &region : op.getRegions())
+          for (Block &branch : region)
+            add(branch);
+    }
+  }
+
+  llvm::DenseMap<Operation *, int64_t> places;
+  SmallVector<memref::AllocOp> allocs;
+};
+
 /// What a buffer's uses say about it.
 class UseScan {
 public:
-  UseScan(Block &block, const llvm::DenseMap<Operation *, int64_t> &places)
-      : block(block), places(places) {}
+  UseScan(Block &block, const Statements &statements)
+      : block(block), statements(statements) {}
 
   /// False where it may be known by another name than those of its views.
   bool follow(Value value) {
@@ -72,7 +110,7 @@ public:
           user->hasTrait<OpTrait::IsTerminator>() ||
           llvm::any_of(user->getResultTypes(), llvm::IsaPred<BaseMemRefType>))
         return false;
-      int64_t place = places.lookup(block.findAncestorOpInBlock(*user));
+      int64_t place = statements.placeOf(user);
       first = std::min(first, place);
       last = std::max(last, place);
       return true;
@@ -94,7 +132,7 @@ private:
   }
 
   Block &block;
-  const llvm::DenseMap<Operation *, int64_t> &places;
+  const Statements &statements;
 };
 
 /// Sums and maxima of bytes at one place, each made once.
@@ -129,6 +167,38 @@ public:
                b.createOrFold<arith::AndIOp>(loc, above, constant(-kAlignment));
   }
 
+  /// A size that a branch computes which is not taken may be any number.
+  Value notNegative(Value size) {
+    Value &value = clamped[size.getAsOpaquePointer()];
+    if (!value)
+      value = b.createOrFold<arith::MaxSIOp>(loc, size, constant(0));
+    return value;
+  }
+
+  /// `rest` (null: true) and whether `condition` is what `wanted` says.
+  Value both(Value rest, Value condition, bool wanted) {
+    Value &value = conditions[{rest.getAsOpaquePointer(),
+                               condition.getAsOpaquePointer()}][wanted];
+    if (value)
+      return value;
+    Value is = condition;
+    if (!wanted)
+      is = arith::XOrIOp::create(
+          b, loc, condition,
+          arith::ConstantIntOp::create(b, loc, b.getI1Type(), 1));
+    return value =
+               rest ? arith::AndIOp::create(b, loc, rest, is).getResult() : is;
+  }
+
+  /// The bytes if the condition holds, else 0.
+  Value choose(Value condition, Value bytes) {
+    Value &value =
+        chosen[{condition.getAsOpaquePointer(), bytes.getAsOpaquePointer()}];
+    if (!value)
+      value = arith::SelectOp::create(b, loc, condition, bytes, constant(0));
+    return value;
+  }
+
   Value sum(Value x, Value y) {
     Value &value = sums[{x.getAsOpaquePointer(), y.getAsOpaquePointer()}];
     if (!value)
@@ -160,7 +230,9 @@ private:
   Location loc;
   std::map<int64_t, Value> constants;
   std::map<std::vector<void *>, Value> products, maxima;
-  std::map<std::pair<void *, void *>, Value> sums;
+  std::map<std::pair<void *, void *>, Value> sums, chosen;
+  std::map<std::pair<void *, void *>, std::array<Value, 2>> conditions;
+  std::map<void *, Value> clamped;
 };
 
 struct PlanMemoryPass : public nm::impl::PlanMemoryBase<PlanMemoryPass> {
@@ -176,13 +248,14 @@ struct PlanMemoryPass : public nm::impl::PlanMemoryBase<PlanMemoryPass> {
 private:
   void plan(func::FuncOp func) {
     Block &block = func.getBody().front();
-    auto allocs = block.getOps<memref::AllocOp>();
-    if (allocs.empty())
+    Statements statements(block);
+    if (statements.getAllocs().empty())
       return;
     // What must hold of the sizes of arguments is checked before.
-    Operation *place = *allocs.begin();
+    Operation *place =
+        block.findAncestorOpInBlock(*statements.getAllocs().front());
     nm::BufferSizes sizes(place);
-    SmallVector<Buffer> buffers = collect(block, sizes);
+    SmallVector<Buffer> buffers = collect(statements, sizes);
     // One is as good where it is, but for a size that grows.
     bool isOpen = llvm::any_of(buffers, [](auto &b) { return b.isOpen; });
     if (buffers.empty() || (buffers.size() == 1 && !isOpen))
@@ -224,16 +297,14 @@ private:
     replace(func, buffers, b, bytes, offsets);
   }
 
-  static SmallVector<Buffer> collect(Block &block, nm::BufferSizes &sizes) {
-    llvm::DenseMap<Operation *, int64_t> places;
-    for (Operation &op : block)
-      places.try_emplace(&op, places.size());
+  static SmallVector<Buffer> collect(const Statements &statements,
+                                     nm::BufferSizes &sizes) {
     SmallVector<Buffer> buffers;
-    for (auto alloc : block.getOps<memref::AllocOp>()) {
+    for (memref::AllocOp alloc : statements.getAllocs()) {
       std::optional<ByteSize> size = sizeOf(alloc, sizes);
       if (!size || size->bytes > kMaxBytes)
         continue;
-      UseScan scan(block, places);
+      UseScan scan(*alloc->getBlock(), statements);
       if (scan.follow(alloc) && scan.dealloc && scan.last >= 0)
         buffers.push_back(
             {alloc,
@@ -242,6 +313,23 @@ private:
              !size->sizes.empty()});
     }
     return buffers;
+  }
+
+  /// Whether the branches that a buffer lies in are taken; null where it lies
+  /// in none, nothing where that is not known when the function begins.
+  static std::optional<Value> isTaken(memref::AllocOp alloc,
+                                      nm::BufferSizes &sizes, ByteCode &code) {
+    Value all;
+    for (Operation *inner = alloc;;) {
+      auto branch = dyn_cast<scf::IfOp>(inner->getParentOp());
+      if (!branch)
+        return all;
+      if (!sizes.isComputable(branch.getCondition()))
+        return std::nullopt;
+      bool isThen = inner->getParentRegion() == &branch.getThenRegion();
+      all = code.both(all, sizes.computeAtPlace(branch.getCondition()), isThen);
+      inner = branch;
+    }
   }
 
   static std::optional<ByteSize> sizeOf(memref::AllocOp alloc,
@@ -307,16 +395,25 @@ private:
     std::vector<bool> isBelow(buffers.size(), false);
     for (size_t i : order.sequence) {
       ByteSize bytes = *sizeOf(buffers[i].alloc, sizes);
+      memref::AllocOp alloc = buffers[i].alloc;
+      bool isInBranch = isa<scf::IfOp>(alloc->getParentOp());
       SmallVector<Value> factors;
-      for (Value size : bytes.sizes)
-        factors.push_back(sizes.computeAtPlace(size));
+      for (Value size : bytes.sizes) {
+        Value factor = sizes.computeAtPlace(size);
+        factors.push_back(isInBranch ? code.notNegative(factor) : factor);
+      }
       SmallVector<Value> lower;
       for (size_t j : order.below[i]) {
         lower.push_back(ends[j]);
         isBelow[j] = true;
       }
       offsets[i] = code.largest(lower);
-      ends[i] = code.sum(offsets[i], code.padded(bytes.bytes, factors));
+      Value own = code.padded(bytes.bytes, factors);
+      // What a branch that is not taken asks for is nothing that one relies on.
+      if (isInBranch && !factors.empty())
+        if (std::optional<Value> taken = isTaken(alloc, sizes, code))
+          own = code.choose(*taken, own);
+      ends[i] = code.sum(offsets[i], own);
     }
     for (size_t i = 0; i < buffers.size(); ++i)
       if (!isBelow[i])

@@ -126,6 +126,12 @@ private:
         caches.insert(carried);
         caches.insert(loop.getTiedLoopResult(&use));
       }
+    } else if (auto branches = dyn_cast<scf::IfOp>(op->getParentOp());
+               branches && isa<scf::YieldOp>(op)) {
+      // What is only read afterwards may be of another tensor, too.
+      Value joined = branches.getResult(use.getOperandNumber());
+      if (llvm::is_contained(joined.getUsers(), end))
+        caches.insert(joined);
     }
   }
 
@@ -139,6 +145,12 @@ private:
     if (Operation *op = producer(end->getOperand(result)))
       return op;
     for (Value value : caches) {
+      if (auto branches = value.getDefiningOp<scf::IfOp>()) {
+        unsigned place = cast<OpResult>(value).getResultNumber();
+        for (scf::YieldOp yield : {branches.thenYield(), branches.elseYield()})
+          if (Operation *op = producer(yield.getOperand(place)))
+            return op;
+      }
       auto carried = dyn_cast<BlockArgument>(value);
       if (!carried || carried == argument)
         continue;
@@ -195,10 +207,9 @@ private:
       return caches.contains(op->getResult(0));
     if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
       return caches.contains(insert.getResult());
-    if (isa<scf::YieldOp>(op)) {
-      auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
-      return loop && caches.contains(loop.getResult(use.getOperandNumber()));
-    }
+    if (isa<scf::YieldOp>(op) && isa<scf::ForOp, scf::IfOp>(op->getParentOp()))
+      return caches.contains(
+          op->getParentOp()->getResult(use.getOperandNumber()));
     auto loop = dyn_cast<scf::ForOp>(op);
     return loop && loop.getTiedLoopRegionIterArg(&use);
   }

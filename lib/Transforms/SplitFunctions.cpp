@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -184,15 +185,25 @@ struct SplitFunctionsPass
     SymbolTable symbols(getOperation());
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
       if (!func.isExternal() && func.getBody().hasOneBlock())
-        // Calls of parts are statements, and of very many there are parts.
-        while (split(func, symbols))
-          ;
+        splitAll(func.getBody().front(), func, symbols);
   }
 
 private:
-  bool split(func::FuncOp func, SymbolTable &symbols) {
+  /// A branch is one statement, of which there are parts before.
+  void splitAll(Block &block, func::FuncOp func, SymbolTable &symbols) {
+    for (Operation &op : block)
+      if (isa<scf::IfOp>(op))
+        for (Region &region : op.getRegions())
+          for (Block &branch : region)
+            splitAll(branch, func, symbols);
+    // Calls of parts are statements, and of very many there are parts.
+    while (split(block, func, symbols))
+      ;
+  }
+
+  bool split(Block &block, func::FuncOp func, SymbolTable &symbols) {
     SmallVector<Operation *> statements;
-    for (Operation &op : func.getBody().front().without_terminator())
+    for (Operation &op : block.without_terminator())
       if (!goesAlong(&op))
         statements.push_back(&op);
     size_t before = statements.size();
@@ -221,14 +232,13 @@ private:
         finish();
     }
     finish();
-    dropUnused(func);
+    dropUnused(block);
     return after < before;
   }
 
   /// What went along everywhere.
-  static void dropUnused(func::FuncOp func) {
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
+  static void dropUnused(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
       if (goesAlong(&op) && op.use_empty())
         op.erase();
   }

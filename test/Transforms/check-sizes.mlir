@@ -18,3 +18,21 @@ func.func @equal_to_an_argument(%x: tensor<?xf32>, %n: index) -> tensor<?x8xf32>
   %b = linalg.broadcast ins(%s : tensor<?xf32>) outs(%w : tensor<?x8xf32>) dimensions = [1]
   return %b : tensor<?x8xf32>
 }
+
+// What one branch looks at is looked at again in the other, which may be the one that runs.
+// CHECK-LABEL: func @branches(
+// CHECK: scf.if
+// CHECK: nm.require %{{.*}}, "{{.*}} more than memory can hold"
+// CHECK: } else {
+// CHECK: nm.require %{{.*}}, "{{.*}} more than memory can hold"
+func.func @branches(%c: i1, %n: index, %v: f32) -> tensor<?x8xf32> {
+  %r = scf.if %c -> tensor<?x8xf32> {
+    %e = tensor.empty(%n) : tensor<?x8xf32>
+    %s = linalg.fill ins(%v : f32) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
+    scf.yield %s : tensor<?x8xf32>
+  } else {
+    %e = tensor.empty(%n) : tensor<?x8xf32>
+    scf.yield %e : tensor<?x8xf32>
+  }
+  return %r : tensor<?x8xf32>
+}

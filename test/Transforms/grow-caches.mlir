@@ -87,3 +87,57 @@ func.func @first(%past: tensor<?x8xf32> {nm.in_place = 0 : i64, nm.name = "past"
   %now = tensor.concat dim(0) %past, %new : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
   return %now : tensor<?x8xf32>
 }
+
+// -----
+
+// One branch puts rows behind those in use, the other begins anew.
+// CHECK-LABEL: func.func @branches(
+// CHECK-SAME: %[[C:.*]]: i1, %[[PAST:.*]]: tensor<2x3x?x8xf32> {{{.*}}}, %[[NEW:.*]]: tensor<2x3x?x8xf32>, %[[ROWS:.*]]: index {nm.name = "rows of past"})
+// CHECK: %[[R:.*]]:3 = scf.if %[[C]] -> (tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>, index) {
+// CHECK: %[[FULL:.*]] = tensor.insert_slice %[[NEW]] into %[[PAST]][0, 0, %[[ROWS]], 0] [2, 3, %[[L:.*]], 8]
+// CHECK: %[[TOTAL:.*]] = arith.addi %[[ROWS]], %[[L]]
+// CHECK: %[[NOW:.*]] = tensor.extract_slice %[[FULL]][0, 0, 0, 0] [2, 3, %[[TOTAL]], 8]
+// CHECK: %[[Y:.*]] = math.exp %[[NOW]]
+// CHECK: scf.yield %[[Y]], %[[FULL]], %[[TOTAL]]
+// CHECK: } else {
+// CHECK: %[[E:.*]] = math.exp %[[NEW]]
+// CHECK: %[[K:.*]] = tensor.dim %[[E]]
+// CHECK: %[[FIRST:.*]] = tensor.insert_slice %[[E]] into %[[PAST]][0, 0, 0, 0] [2, 3, %[[K]], 8]
+// CHECK: scf.yield %{{.*}}, %[[FIRST]], %[[K]]
+// CHECK: return %[[R]]#0, %[[R]]#1, %[[R]]#2
+func.func @branches(%c: i1, %past: tensor<2x3x?x8xf32> {nm.in_place = 1 : i64, nm.name = "past"}, %new: tensor<2x3x?x8xf32>)
+    -> (tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>) {
+  %r:2 = scf.if %c -> (tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>) {
+    %now = tensor.concat dim(2) %past, %new : (tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>) -> tensor<2x3x?x8xf32>
+    %y = math.exp %now : tensor<2x3x?x8xf32>
+    scf.yield %y, %now : tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>
+  } else {
+    %now = math.exp %new : tensor<2x3x?x8xf32>
+    %y = math.exp %now : tensor<2x3x?x8xf32>
+    scf.yield %y, %now : tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>
+  }
+  return %r#0, %r#1 : tensor<2x3x?x8xf32>, tensor<2x3x?x8xf32>
+}
+
+// -----
+
+// The other branch leaves the cache as it is; what reads the result behind reads the rows in use.
+// CHECK-LABEL: func.func @left(
+// CHECK-SAME: %[[C:.*]]: i1, %[[PAST:.*]]: tensor<2x?x8xf32> {{{.*}}}, %[[NEW:.*]]: tensor<2x1x8xf32>, %[[ROWS:.*]]: index
+// CHECK: %[[R:.*]]:2 = scf.if
+// CHECK: scf.yield %{{.*}}, %{{.*}} : tensor<2x?x8xf32>, index
+// CHECK: scf.yield %[[PAST]], %[[ROWS]]
+// CHECK: %[[NOW:.*]] = tensor.extract_slice %[[R]]#0[0, 0, 0] [2, %[[R]]#1, 8]
+// CHECK: math.exp %[[NOW]]
+// CHECK: return %[[R]]#0, %{{.*}}, %[[R]]#1
+func.func @left(%c: i1, %past: tensor<2x?x8xf32> {nm.in_place = 0 : i64, nm.name = "past"}, %new: tensor<2x1x8xf32>)
+    -> (tensor<2x?x8xf32>, tensor<2x?x8xf32>) {
+  %r = scf.if %c -> tensor<2x?x8xf32> {
+    %now = tensor.concat dim(1) %past, %new : (tensor<2x?x8xf32>, tensor<2x1x8xf32>) -> tensor<2x?x8xf32>
+    scf.yield %now : tensor<2x?x8xf32>
+  } else {
+    scf.yield %past : tensor<2x?x8xf32>
+  }
+  %y = math.exp %r : tensor<2x?x8xf32>
+  return %r, %y : tensor<2x?x8xf32>, tensor<2x?x8xf32>
+}

@@ -50,3 +50,29 @@ func.func @layers(%a: memref<8xf32>, %b: memref<8xf32>, %n: index) -> f32 {
   }
   return %sum : f32
 }
+
+// Nests of branches, too.
+// CHECK: func.func @branches(
+// CHECK: scf.if
+// CHECK-NEXT: func.call @[[OWN:.*]](%{{.*}}, %{{.*}})
+// CHECK-NEXT: } else {
+// CHECK-NEXT: func.call @[[OWN]](%{{.*}}, %{{.*}})
+// CHECK-NEXT: }
+func.func @branches(%c: i1, %a: memref<8xf32>, %b: memref<8xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.if %c {
+    scf.for %i = %c0 to %n step %c1 {
+      %x = memref.load %a[%i] : memref<8xf32>
+      %y = arith.divf %x, %x : f32
+      memref.store %y, %a[%i] : memref<8xf32>
+    }
+  } else {
+    scf.for %i = %c0 to %n step %c1 {
+      %x = memref.load %b[%i] : memref<8xf32>
+      %y = arith.divf %x, %x : f32
+      memref.store %y, %b[%i] : memref<8xf32>
+    }
+  }
+  return
+}

@@ -172,6 +172,63 @@ func.func @divided(%x: memref<?x?xf32>, %y: memref<?xf32>) {
   return
 }
 
+// Buffers of branches are part of the arena; those of the two share memory. Where a branch is known to be taken when the
+// function begins, its buffers alone count.
+// CHECK-LABEL: func.func @branches(
+// CHECK-SAME: %[[C:.*]]: i1, %[[N:.*]]: index
+// CHECK-DAG: %[[A:.*]] = arith.select %[[C]], %{{.*}}, %c0
+// CHECK-DAG: %[[NOT:.*]] = arith.xori %[[C]], %true
+// CHECK-DAG: arith.select %[[NOT]], %{{.*}}, %c0
+// CHECK: %[[ARENA:.*]] = call @nm_arena(
+// CHECK-NOT: memref.alloc
+// CHECK: scf.if
+// CHECK: memref.view %[[ARENA]]
+// CHECK: memref.view %[[ARENA]]
+// CHECK: } else {
+// CHECK: memref.view %[[ARENA]]
+// CHECK-NOT: memref.dealloc
+// CHECK: memref.dealloc %[[ARENA]]
+func.func @branches(%c: i1, %n: index) {
+  %c3 = arith.constant 3 : index
+  scf.if %c {
+    %a = memref.alloc(%n) : memref<?xf32>
+    %b = memref.alloc(%n) : memref<?xf32>
+    func.call @use_some(%a) : (memref<?xf32>) -> ()
+    func.call @use_some(%b) : (memref<?xf32>) -> ()
+    memref.dealloc %a : memref<?xf32>
+    memref.dealloc %b : memref<?xf32>
+  } else {
+    %m = arith.subi %n, %c3 : index
+    %a = memref.alloc(%m) : memref<?xf32>
+    func.call @use_some(%a) : (memref<?xf32>) -> ()
+    memref.dealloc %a : memref<?xf32>
+  }
+  return
+}
+
+// Of known sizes: 128 bytes are those of a buffer that is in use on both sides and of one of either branch.
+// CHECK-LABEL: func.func @around(
+// CHECK: %[[C128:.*]] = arith.constant 128 : index
+// CHECK: call @nm_arena(%[[C128]])
+// CHECK-NOT: memref.alloc
+// CHECK: return
+func.func @around(%c: i1, %x: memref<16xf32>) {
+  %a = memref.alloc() : memref<16xf32>
+  call @use(%x, %a) : (memref<16xf32>, memref<16xf32>) -> ()
+  scf.if %c {
+    %b = memref.alloc() : memref<16xf32>
+    func.call @use(%a, %b) : (memref<16xf32>, memref<16xf32>) -> ()
+    memref.dealloc %b : memref<16xf32>
+  } else {
+    %b = memref.alloc() : memref<16xf32>
+    func.call @use(%a, %b) : (memref<16xf32>, memref<16xf32>) -> ()
+    memref.dealloc %b : memref<16xf32>
+  }
+  call @use(%x, %a) : (memref<16xf32>, memref<16xf32>) -> ()
+  memref.dealloc %a : memref<16xf32>
+  return
+}
+
 // A single buffer is one allocation already.
 // CHECK-LABEL: func.func @one(
 // CHECK: memref.alloc() : memref<16xf32>

@@ -54,3 +54,22 @@ func.func @sizes(%n: index) -> index {
   memref.dealloc %m : memref<?xf32>
   return %4 : index
 }
+
+// A branch is cut as a function is, and is one statement of it.
+// CHECK-LABEL: func.func @branches(
+// CHECK: scf.if
+// CHECK-NEXT: %[[S:.*]] = func.call @branches_part{{[_0-9]*}}(%{{.*}}) : ({{.*}}) -> index
+// CHECK-NEXT: func.call @branches_part{{[_0-9]*}}(
+// CHECK: } else {
+func.func @branches(%c: i1, %x: memref<16xf32>, %n: index) {
+  scf.if %c {
+    %0 = func.call @step(%x, %n) : (memref<16xf32>, index) -> index
+    %1 = func.call @step(%x, %0) : (memref<16xf32>, index) -> index
+    %2 = func.call @step(%x, %1) : (memref<16xf32>, index) -> index
+    %3 = func.call @step(%x, %2) : (memref<16xf32>, index) -> index
+    func.call @done(%3, %x) : (index, memref<16xf32>) -> ()
+  } else {
+    func.call @done(%n, %x) : (index, memref<16xf32>) -> ()
+  }
+  return
+}

@@ -68,7 +68,7 @@ def SplitDestinations : Pass<"nm-split-destinations", "func::FuncOp"> {
 }
 
 def CloseLoops : Pass<"nm-close-loops", "func::FuncOp"> {
-  let summary = "copy what a loop yields into the memory that it carries";
+  let summary = "copy what loops and branches yield into one memory";
   let description = [{
     Bufferization keeps each tensor that `scf.for` or `scf.while` carries in one place, and gives up where
     a step yields another one: a new tensor, one from outside, that of another carried one,
@@ -78,6 +78,10 @@ def CloseLoops : Pass<"nm-close-loops", "func::FuncOp"> {
     a copy first. A loop that carries tensors of open sizes checks that they stay
     (`nm.require`). Where the condition of an `scf.while` hands on tensors that it does not carry at the same place, both
     blocks take what is carried and behind it what is handed on, in memory made before the loop; its size must be known there.
+
+    What the two branches of an `scf.if` yield is copied into memory made before it, in the same way, so that it has one
+    owner whichever is taken. A size in which they differ is chosen by the condition; where a branch computes it from data, the
+    result stays memory of the branch. So does a tensor from outside that one branch changes and the other hands on: it has its memory.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
                            "::mlir::nm::NMDialect", "::mlir::tensor::TensorDialect"];
@@ -91,7 +95,8 @@ def GrowCaches : Pass<"nm-grow-caches", "func::FuncOp"> {
     tensor that is as long as the memory, with `nm.grows` saying in which dimension, and an index
     behind the other arguments, how many rows of it are in use. The new rows are inserted behind
     these, what read the concatenation reads a slice, and the result is the whole memory, which
-    bufferization leaves where it is. One more result is how many rows are in use now
+    bufferization leaves where it is. Where an `scf.if` gives result I, one branch may put rows behind those in use, and the other
+    as well, or hand on the cache, or fill it from its start with a tensor of its own. One more result is how many rows are in use now
     (`nm.rows` has its number); `nm-return-in-place` puts it in the place of result I. All other results
     in the memory of arguments, which have the size of the argument, stay.
   }];
@@ -216,7 +221,7 @@ def OutlineLoops : Pass<"nm-outline-loops", "ModuleOp"> {
   let description = [{
     Code generators take more than linear time in the length of a function, and a model
     is one function. Where it holds more than `max-work` operations (one of `math` counts as 16), each of its outermost
-    loop nests becomes a private function that is not inlined again; what a nest uses
+    loop nests, and of those of its branches, becomes a private function that is not inlined again; what a nest uses
     from outside becomes arguments, constants go along. Nests that are equal but for
     these share one function, so that a model of many equal layers is as much code as
     one of them.
@@ -239,7 +244,7 @@ def SplitFunctions : Pass<"nm-split-functions", "ModuleOp"> {
     code takes more than linear time in its length. Every `max-statements` of them become
     a private function, which takes what is defined before it and returns what is needed behind
     it; constants, views and loads of parameters go to where they are used. Memory is
-    allocated and freed by the function itself. Parts are cut again until none is longer.
+    allocated and freed by the function itself. Parts are cut again until none is longer. Branches of an `scf.if` are cut in the same way.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
   let options = [
@@ -261,7 +266,9 @@ def PlanMemory : Pass<"nm-plan-memory", "::mlir::ModuleOp"> {
 
     Where sizes are known when the function begins and not before, of the arguments, or computed from these, it is computed
     here which buffer lies behind which, and the function computes the offsets from that: the order is the one that wastes
-    the least in the worst of 12 samples of sizes, against the largest live set of each. What is returned, what loops allocate
+    the least in the worst of 12 samples of sizes, against the largest live set of each. Buffers of the branches of an `scf.if` are
+    part of it; those of the two share memory, and where the condition is known when the function begins, only those of the
+    branch that is taken count. What is returned, what loops allocate
     and what has a size that the function computes from data stays as it is.
 
     All arenas are allocated in one function, `nm_arena`, so that a compiled library can

@@ -103,28 +103,6 @@ LogicalResult dropout(NodeEmit &n) {
   return n.set(x);
 }
 
-LogicalResult branch(NodeEmit &n) {
-  if (failed(n.needs(1)))
-    return failure();
-  FailureOr<int64_t> condition =
-      n.only(n.constantInts(0, "condition"), "its condition");
-  if (failed(condition))
-    return failure();
-  StringRef name = *condition ? "then_branch" : "else_branch";
-  const pb::Attribute *chosen = n.attribute(name);
-  if (!chosen || !chosen->g)
-    return n.fail("has no " + name);
-  FailureOr<SmallVector<Val>> results = importGraph(n, *chosen->g, {});
-  if (failed(results))
-    return failure();
-  if (results->size() < n.node.outputs.size())
-    return n.fail("its " + name + " has " + Twine(results->size()) +
-                  " outputs, expected " + Twine(n.node.outputs.size()));
-  for (auto [i, value] : llvm::enumerate(*results))
-    (void)n.set(value, i);
-  return success();
-}
-
 } // namespace
 
 void addControl(OperatorTable &t) {
@@ -133,7 +111,9 @@ void addControl(OperatorTable &t) {
   t.add("ConstantOfShape", constantOfShape, 9);
   t.add("Dropout", dropout, 1, "random masks of training");
   t.add("Identity", identity, 1, "sequences and optionals");
-  t.add("If", branch, 1, "conditions known only when the model runs");
+  t.add("If", branch, 1,
+        "sequences and optionals; results of other types or ranks in the two "
+        "branches, where only the call knows the condition");
 }
 
 } // namespace mlir::nm::onnx

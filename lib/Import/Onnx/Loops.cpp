@@ -14,11 +14,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Importer.h"
+#include "Regions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include <functional>
 #include <limits>
 
@@ -50,20 +49,10 @@ struct Steps {
   std::vector<Stack> stacks;
 };
 
-/// "[2, ?, 3]".
-std::string shapeText(const Val &value) {
-  std::string text;
-  for (OpFoldResult size : value.shape) {
-    std::optional<int64_t> known = Emit::constant(size);
-    text += (text.empty() ? "" : ", ") + (known ? std::to_string(*known) : "?");
-  }
-  return "[" + text + "]";
-}
-
 class StepsBuilder {
 public:
   StepsBuilder(NodeEmit &n, Steps &steps)
-      : n(n), s(steps), body(*steps.body), firstOutput(steps.asks) {}
+      : n(n), s(steps), body(*steps.body), firstOutput(steps.asks), before(n) {}
 
   LogicalResult run() {
     size_t outputs = firstOutput + s.states.size() + s.stacks.size();
@@ -112,22 +101,13 @@ private:
   /// A graph is copied for each step at most so often.
   static constexpr int64_t mostCopies = 64;
 
-  /// A tensor of the type that the sizes say.
-  Value fitted(Val &value, ArrayRef<OpFoldResult> shape) {
-    Value tensor = n.tensor(value);
-    RankedTensorType type = n.tensorType(shape, n.elementType(value.type));
-    if (tensor.getType() == type)
-      return tensor;
-    return tensor::CastOp::create(n.b, n.loc, type, tensor);
-  }
-
   /// A step, in `region`, whose block takes the number and the states.
   LogicalResult importBody() {
     Block &block = region.emplaceBlock();
     Value number = block.addArgument(n.b.getIndexType(), n.loc);
     SmallVector<Val> now = s.states;
     for (size_t i : carried) {
-      initial.push_back(fitted(s.states[i], s.states[i].shape));
+      initial.push_back(fitted(n, s.states[i], s.states[i].shape));
       now[i] = n.make(block.addArgument(initial.back().getType(), n.loc),
                       s.states[i].type, s.states[i].shape);
     }
@@ -138,7 +118,7 @@ private:
     if (failed(made))
       return failure();
     results = std::move(*made);
-    if (s.asks && (results[0].type != Bool || !isOne(results[0])))
+    if (s.asks && (results[0].type != Bool || !isOneElement(results[0])))
       return n.fail("the condition '" + Twine(body.outputs[0].name) +
                     "' is of " + elementTypeName(results[0].type) + " " +
                     shapeText(results[0]) + ", expected one of bool");
@@ -150,12 +130,6 @@ private:
                       elementTypeName(s.states[i].type) + " before and " +
                       elementTypeName(type) + " after a step");
     return success();
-  }
-
-  static bool isOne(const Val &value) {
-    return llvm::all_of(value.shape, [](OpFoldResult size) {
-      return Emit::constant(size).value_or(1) == 1;
-    });
   }
 
   /// Whether a step says if there is another one, other than always or never.
@@ -176,34 +150,6 @@ private:
     return std::nullopt;
   }
 
-  /// A size that a step computes from what is known before the loop, computed
-  /// there; nothing if it depends on the step.
-  std::optional<OpFoldResult> before(OpFoldResult size) {
-    auto value = llvm::dyn_cast_if_present<Value>(size);
-    if (!value)
-      return size;
-    FailureOr<Value> moved = before(value);
-    return succeeded(moved) ? std::optional<OpFoldResult>(*moved)
-                            : std::nullopt;
-  }
-  FailureOr<Value> before(Value value) {
-    if (!region.isAncestor(value.getParentRegion()))
-      return value;
-    if (Value known = moved.lookupOrNull(value))
-      return known;
-    Operation *op = value.getDefiningOp();
-    if (!op || op->getNumRegions() != 0 || !isPure(op))
-      return failure();
-    for (Value operand : op->getOperands()) {
-      FailureOr<Value> own = before(operand);
-      if (failed(own))
-        return failure();
-      moved.map(operand, *own);
-    }
-    n.b.clone(*op, moved);
-    return moved.lookup(value);
-  }
-
   /// Room for the pieces of `rows` steps.
   LogicalResult makeRoom(OpFoldResult rows) {
     for (auto [k, stack] : llvm::enumerate(s.stacks)) {
@@ -214,7 +160,7 @@ private:
       stack.axis = *axis;
       Dims shape;
       for (OpFoldResult size : piece.shape) {
-        std::optional<OpFoldResult> own = before(size);
+        std::optional<OpFoldResult> own = before(region, size);
         if (!own)
           return n.fail(
               "the pieces '" +
@@ -247,7 +193,7 @@ private:
         (void)n.require(size, shape[d],
                         "dimension " + Twine(d) + " of '" +
                             Twine(body.outputs[firstOutput + i].name) + "'");
-      values.push_back(fitted(after, shape));
+      values.push_back(fitted(n, after, shape));
     }
     for (auto [k, stack] : llvm::enumerate(s.stacks)) {
       Val &piece = results[firstOutput + s.states.size() + k];
@@ -260,7 +206,7 @@ private:
       offsets[stack.axis] = stack.isReversed ? n.sub(last, number) : number;
       Dims own = sizes;
       own.erase(own.begin() + stack.axis);
-      Val fit = n.make(fitted(piece, own), piece.type, own);
+      Val fit = n.make(fitted(n, piece, own), piece.type, own);
       Val row = n.reshape(fit, sizes);
       values.push_back(tensor::InsertSliceOp::create(
           n.b, n.loc, n.tensor(row), room, offsets, sizes, ones));
@@ -424,7 +370,7 @@ private:
   /// What the body computes in a step.
   SmallVector<Val> results;
   SmallVector<Val> stacked;
-  IRMapping moved;
+  Hoist before;
 };
 
 /// The body, with as many inputs as the node gives it.

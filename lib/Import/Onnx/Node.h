@@ -161,6 +161,7 @@ void addMicrosoft(OperatorTable &table);
 /// Rows of the table in files of their own.
 LogicalResult tensorScatter(NodeEmit &n);
 LogicalResult groupQueryAttention(NodeEmit &n);
+LogicalResult branch(NodeEmit &n);
 
 /// A graph of an attribute, inlined: the branch of an If, a step of a loop. It
 /// takes as many `inputs` as it has.

@@ -194,3 +194,26 @@ loop("loop-type.onnx", [4], [node("Cast", ["before"], ["after"], to=11)])
 loop("loop-condition.onnx", [4], [add], more=[node("ReduceSum", ["before"], ["more"], keepdims=0)])
 loop("loop-scan-count.onnx", [4], [node("Add", ["before", "row"], ["after"])], op="Scan", num_scan_inputs=3)
 loop("loop-scan-axis.onnx", [4], [node("Add", ["before", "row"], ["after"])], op="Scan", num_scan_inputs=1, scan_input_axes=[2])
+
+
+def choose(name, yes, no, types=(f32, f32), outputs=1, condition=("bool", [1]), more=()):
+    """An If over x and y; `yes` and `no` are nodes that give t and e, and t1 and e1 and so on."""
+    def branch(letter, nodes, count):
+        names = [letter + (str(k) if k else "") for k in range(count)]
+        return {"graph": graph(nodes, [], [value(n, types[letter == "e"], [None]) for n in names], name=letter)}
+
+    names = ["r" + (str(k) if k else "") for k in range(outputs)]
+    write(name, graph(
+        [node("If", ["yes"], names, "choose", then_branch=branch("t", yes, outputs), else_branch=branch("e", no, len(no))), *more],
+        [value("x", f32, ["n", 4]), value("y", f32, ["m", 4]), value("z", f32, [4]), value("yes", *condition)],
+        [value("r", types[0], [None])], [tensor("zero", numpy.array([0])), tensor("none", numpy.array([[0], [0]]))]))
+
+
+# Choices that only the call makes: of sizes that the call or the data tell, and those that are refused.
+longer, negated = node("Concat", ["x", "y"], ["t"], axis=0), node("Neg", ["y"], ["e"])
+choose("if.onnx", [longer, node("NonZero", ["x"], ["t1"])], [negated, node("Identity", ["none"], ["e1"])], outputs=2)
+choose("if-type.onnx", [node("Neg", ["z"], ["t"])], [node("Cast", ["z"], ["e"], to=7)], (f32, "int64"))
+choose("if-rank.onnx", [node("Unsqueeze", ["z", "zero"], ["t"])], [node("Identity", ["z"], ["e"])])
+choose("if-outputs.onnx", [longer], [])
+choose("if-condition.onnx", [longer], [negated], condition=(f32, [4]))
+choose("if-sequence.onnx", [node("SequenceConstruct", ["x", "y"], ["t"], "list")], [negated])

@@ -1,10 +1,10 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random Loop and Scan, and what they compute, from the text of ONNX's Operators.md.
+"""Random Loop, Scan and If, and what they compute, from the text of ONNX's Operators.md.
 
 `Drawer(seed).draw()` gives operator, operands (None: left out), attributes and the number of results; `evaluate` runs
 such a node in NumPy. Bodies read states, the number of the step, pieces of scanned operands and constants; states change
-places, stay, or forget what they were; loops lie in one another.
+places, stay, or forget what they were; loops lie in one another, and branches in loops and in branches.
 """
 
 import numpy
@@ -28,6 +28,10 @@ FUNCTIONS = {
     "Cast": lambda a, to: a.astype({1: "float32", 7: "int64"}[to]),
     "ReduceSum": lambda a, keepdims: a.sum(dtype=a.dtype),
     "Concat": lambda *a, axis: numpy.concatenate(a, axis),
+    "NonZero": lambda a: numpy.array(numpy.nonzero(a)),
+    "Reshape": lambda a, s: a.reshape(s),
+    "Slice": lambda a, begin, end, axes: a[tuple(slice(*(int(p[list(axes).index(d)]) for p in (begin, end)))
+                                                 if d in axes else slice(None) for d in range(a.ndim))],
 }
 
 
@@ -76,6 +80,8 @@ def evaluate(op, inputs, attributes, names=None, count=1):
         return loop(inputs, attributes["body"], names)
     if op == "Scan":
         return scan(inputs, attributes, names)
+    if op == "If":
+        return attributes["then_branch" if inputs[0] else "else_branch"].run([], names)
     return [numpy.asarray(FUNCTIONS[op](*inputs, **attributes))]
 
 
@@ -134,7 +140,7 @@ class Drawer:
     def term(self, body, known, shape, depth):
         """A name of the shape: one that is there, or what a node makes of such."""
         have = [n for n, s in known if s == shape]
-        kind = self.n.integers(8) if depth else 7
+        kind = self.n.integers(9) if depth else 8
         if kind < 3:
             made = body.add(self.pick(["Add", "Sub", "Mul", "Max"]), [self.term(body, known, shape, depth - 1) for _ in range(2)])
         elif kind == 3:
@@ -148,12 +154,33 @@ class Drawer:
         elif kind == 6 and body.step:
             first = body.add("Less", [body.step, body.constant(numpy.int64(self.n.integers(4)))])
             made = body.add("Where", [first, *(self.term(body, known, shape, depth - 1) for _ in range(2))])
+        elif kind == 7:
+            made = self.choice(body, known, [shape], depth - 1)
         elif have and self.chance(0.8):
             return self.pick(have)
         else:
             return body.constant(self.floats(shape))
         known.append((made, shape))
         return made
+
+    def condition(self, body, known):
+        """A truth value that no compiler knows: by the number of the step, or by what a value sums up to."""
+        if body.step and (not known or self.chance(0.4)):
+            return body.add("Less", [body.step, body.constant(numpy.int64(self.n.integers(4)))])
+        name = self.pick(known)[0] if known else body.constant(self.floats((2,)))
+        return body.add("Less", [body.add("ReduceSum", [name], keepdims=0), body.constant(numpy.float32(self.n.uniform(-1, 1)))])
+
+    def choice(self, body, known, shapes, depth):
+        """A value of each shape from one of two branches, which see what is known around them."""
+        branches = {}
+        for name in ("then_branch", "else_branch"):
+            inner = Body(f"{name[0]}{self.n.integers(1 << 30)}_")
+            inner.step = body.step
+            own = list(known)
+            made = [self.term(inner, own, s, depth) for s in shapes]
+            inner.outputs = [(inner.add("Identity", [n]), "float32", s) for n, s in zip(made, shapes)]
+            branches[name] = inner
+        return body.add("If", [self.condition(body, known)], len(shapes), **branches)
 
     def nested(self, body, known, shapes, depth):
         """A loop in the body, of states that are known there."""

@@ -89,7 +89,8 @@ class Builder:
         return names[0] if outputs == 1 else names
 
     def weight(self, name, array):
-        self.weights[name] = numpy.asarray(array)
+        """Two graphs that name one share it."""
+        self.weights.setdefault(name, numpy.asarray(array))
         return name
 
     def constant(self, array):
@@ -256,22 +257,21 @@ def bert(s=Sizes(), opset=14, batch=2, length=10):
     return Model("bert", b.weights, data, [ids, mask], oracle, s.layers, {"batch": batch, "length": length})
 
 
-def gpt2(s=Sizes(), opset=13, batch=2, steps=5, past=0):
-    """With `past` keys in the cache: logits, and the caches that grew."""
-    b = Builder(s, opset)
+def gpt2_nodes(b, s, takes_past=True):
+    """From `ids`, `places` and caches, if it takes any, to `logits` and the names of caches."""
     b.weight("wte.embedding", b.random(s.words, s.hidden, scale=1))
     b.weight("wpe.embedding", b.random(s.places, s.hidden, scale=1))
     x = b.add("Add", b.add("Gather", "wte.embedding", "ids"), b.add("Gather", "wpe.embedding", "places"))
-    triangle = numpy.tril(numpy.ones((1, 1, s.places, s.places), bool))
-    b.weight("triangle", triangle)
+    b.weight("triangle", numpy.tril(numpy.ones((1, 1, s.places, s.places), bool)))
     outputs = []
     for i in range(s.layers):
         p = f"h.{i}"
         qkv = b.linear(b.layer_norm(x, f"{p}.ln_1"), f"{p}.attn", s.hidden, 3 * s.hidden)
         parts = b.add("Split", qkv, b.ints(*[s.hidden] * 3), outputs=3, axis=2)
         q, k, v = (b.split_heads(part) for part in parts)
-        k = b.add("Concat", f"past_k{i}", k, axis=2)
-        v = b.add("Concat", f"past_v{i}", v, axis=2)
+        if takes_past:
+            k = b.add("Concat", f"past_k{i}", k, axis=2)
+            v = b.add("Concat", f"past_v{i}", v, axis=2)
         outputs += [k, v]
         new = b.add("Unsqueeze", b.add("Gather", b.add("Shape", q), b.constant(numpy.int64(2))), b.ints(0))
         total = b.add("Unsqueeze", b.add("Gather", b.add("Shape", k), b.constant(numpy.int64(2))), b.ints(0))
@@ -287,13 +287,30 @@ def gpt2(s=Sizes(), opset=13, batch=2, steps=5, past=0):
     names = [f"present_{'kv'[i % 2]}{i // 2}" for i in range(len(outputs))]
     for name, new in zip(outputs, names):
         b.rename(name, new)
+    return [value("logits", "float32", ["batch", "length", s.words])] + [
+        value(n, "float32", ["batch", s.heads, "total", s.width]) for n in names]
+
+
+def gpt2(s=Sizes(), opset=13, batch=2, steps=5, past=0, merged=False):
+    """With `past` keys in the cache: logits, and the caches that grew.
+
+    `merged` is the graph that takes caches and the one of a prompt, of the same weights, in the branches of an If, as
+    Optimum merges them; its last input says whether there are caches.
+    """
+    b = Builder(s, opset)
+    outputs = gpt2_nodes(b, s)
     caches = [f"past_{n}{i}" for i in range(s.layers) for n in "kv"]
-    data = b.finish(
-        "gpt2",
-        [value("ids", "int64", ["batch", "length"]), value("places", "int64", ["batch", "length"])]
-        + [value(n, "float32", ["batch", s.heads, "past", s.width]) for n in caches],
-        [value("logits", "float32", ["batch", "length", s.words])]
-        + [value(n, "float32", ["batch", s.heads, "total", s.width]) for n in names])
+    inputs = [value("ids", "int64", ["batch", "length"]), value("places", "int64", ["batch", "length"])]
+    inputs += [value(n, "float32", ["batch", s.heads, "past", s.width]) for n in caches]
+    if merged:
+        with_past, b.nodes = b.nodes, []
+        gpt2_nodes(b, s, takes_past=False)
+        branches = {"then_branch": {"graph": graph(with_past, [], outputs, name="with_past")},
+                    "else_branch": {"graph": graph(b.nodes, [], outputs, name="no_past")}}
+        names = ["logits"] + [c.replace("past", "present") for c in caches]
+        b.nodes = [node("If", ["use_cache_branch"], names, "merged", **branches)]
+        inputs.append(value("use_cache_branch", "bool", [1]))
+    data = b.finish("gpt2", inputs, outputs)
     ids = b.source.integers(0, s.words, (batch, steps))
     places = numpy.broadcast_to(numpy.arange(past, past + steps), (batch, steps)).astype(numpy.int64)
     old = [b.random(batch, s.heads, past, s.width, scale=1) for _ in caches]
@@ -307,12 +324,13 @@ def gpt2(s=Sizes(), opset=13, batch=2, steps=5, past=0):
             q, k, v = (o.heads(part) for part in parts)
             k, v = numpy.concatenate([old[2 * i], k], 2), numpy.concatenate([old[2 * i + 1], v], 2)
             presents += [k, v]
-            mask = numpy.where(triangle[:, :, past:past + steps, :past + steps], 0, -numpy.inf)
+            mask = numpy.where(w["triangle"][:, :, past:past + steps, :past + steps], 0, -numpy.inf)
             x = o.linear(o.softmax_attention(q, k, v, mask), f"{p}.proj") + x
             x = o.linear(gelu_by_tanh(o.linear(o.norm(x, f"{p}.ln_2"), f"{p}.up")), f"{p}.down") + x
         return [o.norm(x, "ln_f") @ w["wte.embedding"].T] + presents
 
-    return Model("gpt2", b.weights, data, [ids, places] + old, oracle, s.layers,
+    flag = [numpy.array([past > 0])] if merged else []
+    return Model("gpt2", b.weights, data, [ids, places] + old + flag, oracle, s.layers * (1 + merged),
                  {"batch": batch, "length": steps, "past": past})
 
 

@@ -25,15 +25,25 @@ OF_A_BLOCK = 3  # the block, its memory and the count of who holds it
 SMALLER = [24, 23, 5, 1, 16, 11, 24, 2]
 
 
+def make(family):
+    """A model's bytes; of the merged decoder, which takes the branch of False here, either is that."""
+    # Layers give their memory to one another where there are two.
+    sizes = transformers.Sizes(layers=2 if family == "llama" else 1, places=64)
+    if family in ("prompt", "step"):
+        data = transformers.gpt2(sizes, merged=True).data
+        if family == "step":
+            data = data.replace(b"then_branch", b"____branch_").replace(b"else_branch", b"then_branch").replace(b"____branch_", b"else_branch")
+        return data
+    return getattr(transformers, family)(sizes).data
+
+
 def main():
     counter, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     tool = os.path.join(os.environ["NM_TOOLS"], "nm-compile")
     again, smaller, failures = 0, 0, 0
-    for family in ("bert", "gpt2", "llama"):
+    for family in ("bert", "gpt2", "llama", "prompt", "step"):
         model = folder / f"{family}.onnx"
-        # Layers give their memory to one another where there are two.
-        sizes = transformers.Sizes(layers=2 if family == "llama" else 1, places=64)
-        model.write_bytes(getattr(transformers, family)(sizes).data)
+        model.write_bytes(make(family))
         library = folder / f"{family}.so"
         subprocess.run([tool, model, "--weights", folder / f"{family}.nmw", "-o", library], check=True, capture_output=True)
         for threads in (1, 2):

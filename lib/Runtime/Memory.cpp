@@ -15,6 +15,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace nm::rt {
 
@@ -56,6 +59,12 @@ std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes) {
     throw std::bad_alloc();
   return std::shared_ptr<unsigned char>(static_cast<unsigned char *>(memory),
                                         [](unsigned char *p) { std::free(p); });
+}
+
+void returnFreeHeap() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 static Error systemError(const std::string &path, const char *what, int code) {

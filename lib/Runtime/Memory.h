@@ -22,6 +22,10 @@ constexpr size_t kAlignment = 64;
 /// aligned to and advised for huge pages. Never null; throws std::bad_alloc.
 std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes);
 
+/// Gives the system back what the heap holds and nobody uses: after work that
+/// takes much of it, and before work that lasts.
+void returnFreeHeap();
+
 inline bool isAligned(const void *pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % kAlignment == 0;
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model.h"
+#include "Memory.h"
 #include "Support.h"
 #include "nm/Runtime/PackedWeights.h"
 #include <filesystem>
@@ -94,6 +95,8 @@ Result<std::unique_ptr<Model>> Model::load(const std::string &path,
   model->library = std::move(*library);
   NM_RETURN_IF_ERROR(model->loadParams(path, options));
   NM_RETURN_IF_ERROR(model->prepare());
+  // Headers and manifests were read, and are done with.
+  returnFreeHeap();
   return std::move(model);
 }
 

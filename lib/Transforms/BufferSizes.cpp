@@ -43,6 +43,9 @@ bool BufferSizes::findFactors(Value buffer, int64_t dimension,
   Operation *op = buffer.getDefiningOp();
   if (auto cast = dyn_cast_or_null<memref::CastOp>(op))
     return findFactors(cast.getSource(), dimension, factors);
+  if (auto turn = dyn_cast_or_null<memref::TransposeOp>(op))
+    return findFactors(
+        turn.getIn(), turn.getPermutation().getDimPosition(dimension), factors);
   if (auto alloc = dyn_cast_or_null<memref::AllocOp>(op))
     return add(alloc.getMixedSizes()[dimension]);
   if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(op))

@@ -125,7 +125,7 @@ private:
     Operation *user = use.getOwner();
     if (user->getNumResults() != 1 || use.getOperandNumber() != 0)
       return false;
-    if (isa<memref::CastOp>(user))
+    if (isa<memref::CastOp, memref::TransposeOp>(user))
       return true;
     auto view = dyn_cast<ViewLikeOpInterface>(user);
     return view && view.getViewSource() == use.get();

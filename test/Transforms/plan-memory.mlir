@@ -229,6 +229,26 @@ func.func @around(%c: i1, %x: memref<16xf32>) {
   return
 }
 
+// A transposed view is a view.
+// CHECK-LABEL: func.func @turned(
+// CHECK-NOT: memref.alloc
+// CHECK: memref.transpose %{{.*}} : memref<?x4xf32>
+// CHECK-NOT: memref.alloc
+// CHECK: return
+func.func @turned(%x: memref<16xf32>, %rows: index) -> f32 {
+  %c0 = arith.constant 0 : index
+  %a = memref.alloc(%rows) : memref<?x4xf32>
+  %turned = memref.transpose %a (i, j) -> (j, i) : memref<?x4xf32> to memref<4x?xf32, strided<[1, 4]>>
+  %c1 = arith.constant 1 : index
+  %n = memref.dim %turned, %c1 : memref<4x?xf32, strided<[1, 4]>>
+  %b = memref.alloc(%n) : memref<?xf32>
+  call @use_some(%b) : (memref<?xf32>) -> ()
+  %v = memref.load %turned[%c0, %c0] : memref<4x?xf32, strided<[1, 4]>>
+  memref.dealloc %a : memref<?x4xf32>
+  memref.dealloc %b : memref<?xf32>
+  return %v : f32
+}
+
 // A single buffer is one allocation already.
 // CHECK-LABEL: func.func @one(
 // CHECK: memref.alloc() : memref<16xf32>

@@ -118,12 +118,12 @@ def lengths():
     yield "length > key", compare("sgt", True, "i32"), "length"
     yield "last >= key", compare("sge", True, "i32"), "length"
     yield "a mask before it", mask_first, "length"
-    # Not lengths: keys from some on, positions in too few bits, a number that is not infinite, another position
-    # than the key's, and a mask that would be added to what is hidden.
+    yield "shifted", compare("slt", False, "i64", offset=1), "length"
+    # Not lengths: keys from some on, positions in too few bits, a number that is not infinite, and a mask that would be
+    # added to what is hidden.
     yield "key > first", compare("sgt", False, "i64"), "operand"
     yield "key in eight bits", compare("slt", False, "i8"), "operand"
     yield "the lowest number", compare("slt", False, "i64", F32_LOWEST), "operand"
-    yield "shifted", compare("slt", False, "i64", offset=1), "operand"
     yield "a mask after it", then_mask, "operand"
 
 

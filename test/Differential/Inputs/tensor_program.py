@@ -66,7 +66,8 @@ class Body:
         function = {
             "arith.addf": np.add, "arith.subf": np.subtract, "arith.mulf": np.multiply, "arith.divf": np.divide,
             "math.powf": np.power,
-            "arith.maximumf": np.maximum, "arith.addi": np.add, "arith.subi": np.subtract,
+            "arith.maximumf": np.maximum, "arith.addi": np.add, "arith.subi": np.subtract, "arith.muli": np.multiply,
+            "arith.minsi": np.minimum, "arith.maxsi": np.maximum,
             "arith.andi": np.logical_and, "arith.ori": np.logical_or, "arith.xori": np.logical_xor}[op]
         with np.errstate(all="ignore"):
             return self._emit("%s %s, %s : %s" % (op, a.name, b.name, a.dtype), a.dtype, function(a.data, b.data))

@@ -35,7 +35,7 @@ WITH_MLIR = {
     "Dialect/Kernel/IR": ["Dialect/Common"],
     "Dialect/Kernel/Transforms": ["Dialect/Kernel/IR", "Dialect/NM/IR"],
     "Dialect/NM/Transforms": ["Support", "Dialect/Common", "Machine", "Runtime", "Dialect/NM/IR", "Dialect/Layer/IR", "Dialect/Kernel", "Transforms"],
-    "Dialect/Flat/IR": ["Support", "Dialect/Common"],
+    "Dialect/Flat/IR": ["Support", "Dialect/Common", "Analysis"],
     "Dialect/Flat/Transforms": ["Support", "Dialect/Common", "Analysis", "Machine", "Model", "Dialect/Flat/IR", "Dialect/NM/IR",
                                 "Dialect/NM/Transforms", "Dialect/Kernel", "Transforms"],
     "Dialect/Layer/IR": ["Support", "Dialect/Common"],

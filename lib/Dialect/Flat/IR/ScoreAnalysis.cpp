@@ -9,38 +9,20 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "nm/Analysis/Conditions.h"
 
 using namespace mlir;
 using namespace mlir::flat;
 
 namespace {
 
-/// Far from overflow, far beyond any sequence.
-constexpr int64_t kLimit = int64_t(1) << 40;
+using analysis::Fact;
+using analysis::Linear;
 
-/// query * i + key * j + constant + sign * term.
-struct Linear {
-  int64_t query = 0, key = 0, constant = 0;
-  Value term = {};
-  int64_t sign = 0;
+/// What the sums of conditions are made of; other atoms are terms.
+enum : int { kQuery, kKey, kFirstTerm };
 
-  /// Two terms do not combine: see isSmall.
-  Linear combine(const Linear &other, int64_t factor) const {
-    Linear sum{query + factor * other.query, key + factor * other.key,
-               constant + factor * other.constant, term ? term : other.term,
-               term ? sign : factor * other.sign};
-    if (term && other.term)
-      sum.sign = kLimit;
-    return sum;
-  }
-  bool isConstant() const { return query == 0 && key == 0 && !term; }
-  bool isSmall() const {
-    return std::abs(query) < 16 && std::abs(key) < 16 &&
-           std::abs(constant) < kLimit && std::abs(sign) <= 1;
-  }
-};
-
-class Analyzer {
+class Analyzer final : public analysis::AtomFacts {
 public:
   Analyzer(AttentionOp op, bool takesBatchValues)
       : block(op.getScore().front()), takesBatchValues(takesBatchValues),
@@ -55,6 +37,9 @@ public:
   }
 
   ScoreAnalysis result;
+
+  bool isPosition(int atom) const override { return atom < kFirstTerm; }
+  bool isSmall(int /*atom*/) const override { return true; }
 
 private:
   /// Whether `value` depends on the batch alone, and computing it has no other
@@ -90,159 +75,80 @@ private:
            followsBatch(value);
   }
 
-  std::optional<Linear> linear(Value value) {
-    if (value == query)
-      return Linear{1, 0, 0};
-    if (value == key)
-      return Linear{0, 1, 0};
-    APInt constant;
-    if (matchPattern(value, m_ConstantInt(&constant))) {
-      if (constant.getSignificantBits() > 40)
-        return std::nullopt;
-      return Linear{0, 0, constant.getSExtValue()};
-    }
-    if (isTerm(value))
-      return Linear{0, 0, 0, value, 1};
+  /// What `value` says of the positions.
+  Fact factOf(Value value) {
+    if (value == query || value == key)
+      return Linear::atom(value == query ? kQuery : kKey);
+    auto known = facts.find(value);
+    if (known != facts.end())
+      return known->second;
+    Fact fact;
     Operation *def = value.getDefiningOp();
-    if (!def)
-      return std::nullopt;
-    if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(def)) {
-      // Positions fit 32 bits; fewer would wrap.
-      Type type = value.getType();
-      if (!type.isIndex() && type.getIntOrFloatBitWidth() < 32)
-        return std::nullopt;
-      return linear(def->getOperand(0));
+    if (def && matchPattern(def, m_Constant())) {
+      fact = analysis::evaluateCondition(*def, {}, *this);
+    } else if (isTerm(value)) {
+      terms.push_back(value);
+      fact = Linear::atom(kFirstTerm + static_cast<int>(terms.size()) - 1);
+    } else if (def && def->getBlock() == &block && def->getNumRegions() == 0) {
+      SmallVector<Fact, 3> operands;
+      for (Value operand : def->getOperands())
+        operands.push_back(operand.getType().isIntOrIndex() ? factOf(operand)
+                                                            : Fact());
+      fact = analysis::evaluateCondition(*def, operands, *this);
     }
-    if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(def))
-      return std::nullopt;
-    std::optional<Linear> a = linear(def->getOperand(0)),
-                          b = linear(def->getOperand(1));
-    if (!a || !b)
-      return std::nullopt;
-    Linear sum;
-    if (isa<arith::AddIOp>(def))
-      sum = a->combine(*b, 1);
-    else if (isa<arith::SubIOp>(def))
-      sum = a->combine(*b, -1);
-    else if (b->isConstant() && std::abs(b->constant) < 16)
-      sum = Linear().combine(*a, b->constant);
-    else if (a->isConstant() && std::abs(a->constant) < 16)
-      sum = Linear().combine(*b, a->constant);
-    else
-      return std::nullopt;
-    return sum.isSmall() ? std::optional(sum) : std::nullopt;
+    return facts[value] = fact;
   }
 
   static void limit(std::optional<int64_t> &bound, int64_t value) {
     bound = bound ? std::min(*bound, value) : value;
   }
 
-  /// Notes `l <= 0` if it bounds key - query.
+  /// Notes `l <= 0`; false if it is no bound of the key.
   bool addBound(const Linear &l) {
-    if (!l.isSmall() || std::abs(l.key) != 1)
+    // What holds of all positions: max(q - w, 0) <= k says so of 0 <= k.
+    if (l.constant <= 0 && llvm::all_of(l.terms, [&](auto &term) {
+          return isPosition(term.first) && term.second < 0;
+        }))
+      return true;
+    int64_t ofKey = l.of(kKey), ofQuery = l.of(kQuery);
+    if (std::abs(ofKey) != 1 || (ofQuery != 0 && ofQuery != -ofKey))
       return false;
-    if (takesBatchValues && (l.term || l.query == 0))
-      return addBatchBound(l);
-    if (l.query != -l.key || l.term)
-      return false;
+    std::pair<int, int64_t> term{-1, 0};
+    for (auto part : l.terms)
+      if (part.first >= kFirstTerm) {
+        if (term.second != 0 || std::abs(part.second) != 1)
+          return false;
+        term = part;
+      }
+    bool isPlain = term.second == 0 && ofQuery != 0;
     // key - query <= -constant, or query - key <= -constant.
-    limit(l.key == 1 ? result.right : result.left, -l.constant);
-    return true;
-  }
-
-  /// The same where it bounds the key by numbers of the batch as well.
-  bool addBatchBound(const Linear &l) {
-    if (l.query != 0 && l.query != -l.key)
-      return false;
-    bool followsQuery = l.query != 0;
-    if (l.key == 1)
-      result.endKeys.push_back({followsQuery, l.term, -l.sign, 1 - l.constant});
+    if (isPlain)
+      limit(ofKey == 1 ? result.right : result.left, -l.constant);
+    if (isPlain || !takesBatchValues)
+      return isPlain;
+    Value value = term.second ? terms[term.first - kFirstTerm] : Value();
+    if (ofKey == 1)
+      result.endKeys.push_back(
+          {ofQuery != 0, value, -term.second, 1 - l.constant});
     else
-      result.firstKeys.push_back({followsQuery, l.term, l.sign, l.constant});
+      result.firstKeys.push_back(
+          {ofQuery != 0, value, term.second, l.constant});
     return true;
-  }
-
-  /// Notes what a comparison says of key - query; false if that is not all.
-  bool addComparison(arith::CmpIPredicate predicate, Value lhs, Value rhs) {
-    std::optional<Linear> a = linear(lhs), b = linear(rhs);
-    if (!a || !b)
-      return false;
-    Linear difference = a->combine(*b, -1), reversed = b->combine(*a, -1);
-    auto strict = [](Linear l) {
-      ++l.constant;
-      return l;
-    };
-    switch (predicate) {
-    case arith::CmpIPredicate::eq:
-      return addBound(difference) && addBound(reversed);
-    case arith::CmpIPredicate::sle:
-      return addBound(difference);
-    case arith::CmpIPredicate::slt:
-      return addBound(strict(difference));
-    case arith::CmpIPredicate::sge:
-      return addBound(reversed);
-    case arith::CmpIPredicate::sgt:
-      return addBound(strict(reversed));
-    case arith::CmpIPredicate::ule:
-    case arith::CmpIPredicate::ult: {
-      // 0 <= a < constant in one comparison; or two positions, which are never
-      // negative.
-      bool isWindow = b->isConstant() && b->constant >= 0;
-      if (a->term || (!isWindow && !(isPosition(*a) && isPosition(*b))))
-        return false;
-      if (isWindow && !addBound(Linear().combine(*a, -1)))
-        return false;
-      return addBound(predicate == arith::CmpIPredicate::ult
-                          ? strict(difference)
-                          : difference);
-    }
-    case arith::CmpIPredicate::uge:
-    case arith::CmpIPredicate::ugt:
-      if (!isPosition(*a) || !isPosition(*b))
-        return false;
-      return addBound(predicate == arith::CmpIPredicate::ugt ? strict(reversed)
-                                                             : reversed);
-    case arith::CmpIPredicate::ne:
-      return false;
-    }
-    return false;
-  }
-
-  static bool isPosition(const Linear &l) {
-    return l.query >= 0 && l.key >= 0 && l.constant >= 0 && !l.term;
   }
 
   /// Notes that `condition` (or its opposite) holds of every key that is seen;
   /// false if the bounds do not say it all.
   bool addCondition(Value condition, bool isNegated) {
-    Operation *def = condition.getDefiningOp();
-    if (!def)
+    Fact fact = factOf(condition);
+    if (!fact.truth)
       return false;
-    if (auto compare = dyn_cast<arith::CmpIOp>(def)) {
-      arith::CmpIPredicate predicate = compare.getPredicate();
-      // A truth value as a number, beside zero.
-      Operation *number = compare.getLhs().getDefiningOp();
-      if (isa_and_nonnull<arith::ExtUIOp, arith::ExtSIOp>(number) &&
-          number->getOperand(0).getType().isInteger(1) &&
-          matchPattern(compare.getRhs(), m_Zero()) &&
-          (predicate == arith::CmpIPredicate::eq ||
-           predicate == arith::CmpIPredicate::ne))
-        return addCondition(number->getOperand(0),
-                            isNegated !=
-                                (predicate == arith::CmpIPredicate::eq));
-      if (isNegated)
-        predicate = arith::invertPredicate(predicate);
-      return addComparison(predicate, compare.getLhs(), compare.getRhs());
-    }
-    if (isNegated ? isa<arith::OrIOp>(def) : isa<arith::AndIOp>(def)) {
-      // Both: the second bound helps even if the first is not understood.
-      bool first = addCondition(def->getOperand(0), isNegated);
-      bool second = addCondition(def->getOperand(1), isNegated);
-      return first && second;
-    }
-    if (isa<arith::XOrIOp>(def) && matchPattern(def->getOperand(1), m_One()))
-      return addCondition(def->getOperand(0), !isNegated);
-    return false;
+    const analysis::Bounds &bounds =
+        isNegated ? fact.truth->fails : fact.truth->holds;
+    // Each helps even if another is not understood.
+    bool isExact = bounds.isExact;
+    for (const Linear &bound : bounds.atMostZero)
+      isExact &= addBound(bound);
+    return isExact;
   }
 
   static bool isMinusInfinity(Value value) {
@@ -302,6 +208,14 @@ private:
     return dependence[{value, sources.front()}] = depends;
   }
 
+  /// The sum that `value` is.
+  std::optional<Linear> sumOf(Value value) {
+    Fact fact = factOf(value);
+    if (!fact.number || !fact.number->isSum())
+      return std::nullopt;
+    return fact.number->sums[0];
+  }
+
   /// The slope of `slope * distance`.
   Value matchAlibi(Value term) {
     auto product = term.getDefiningOp<arith::MulFOp>();
@@ -320,8 +234,10 @@ private:
       Value integer = number.getIn();
       if (auto magnitude = integer.getDefiningOp<math::AbsIOp>())
         integer = magnitude.getOperand();
-      std::optional<Linear> l = linear(integer);
-      if (l && std::abs(l->key) == 1 && (l->query == 0 || l->query == -l->key))
+      std::optional<Linear> l = sumOf(integer);
+      if (l && std::abs(l->of(kKey)) == 1 &&
+          l->terms.size() == 1 + (l->of(kQuery) != 0) &&
+          (l->of(kQuery) == 0 || l->of(kQuery) == -l->of(kKey)))
         return slope;
     }
     return {};
@@ -356,6 +272,8 @@ private:
   bool takesBatchValues;
   SmallVector<AffineMap> maps;
   DenseMap<Value, bool> ofBatch;
+  DenseMap<Value, Fact> facts;
+  SmallVector<Value> terms;
   Value score, query, key;
   DenseMap<std::pair<Value, Value>, bool> dependence;
 };

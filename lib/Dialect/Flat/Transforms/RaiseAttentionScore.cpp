@@ -120,7 +120,7 @@ private:
     return contains(term, match.product);
   }
   bool takeWindow(const Term *term, HidingForm form, double hidden);
-  bool takeBound(const Term *condition);
+  bool takeLimits(const Term *condition, bool isNegated);
   bool takeMask(const Term *term);
   const Term *takeAdded(const Term *score);
   const Term *takeChoice(const Term *score);
@@ -156,13 +156,24 @@ bool ScorePlanner::takeWindow(const Term *term, HidingForm form,
 
 /// A length hides keys whatever is added to them: NaN in a mask that comes
 /// after would be lost.
-bool ScorePlanner::takeBound(const Term *condition) {
+bool ScorePlanner::takeLimits(const Term *condition, bool isNegated) {
   bool isAddedTo =
       plan.mask && !plan.mask->origin.getType().getElementType().isInteger(1);
   if (plan.bound || isAddedTo)
     return false;
-  plan.bound = readBound(condition, match, table);
-  return plan.bound.has_value();
+  std::optional<KeyLimits> found =
+      readLimits(condition, isNegated, match, table);
+  if (!found)
+    return false;
+  if (found->left || found->right) {
+    if (plan.left || plan.right)
+      return false;
+    plan.left = found->left;
+    plan.right = found->right;
+    isHidden = true;
+  }
+  plan.bound = found->bound;
+  return true;
 }
 
 bool ScorePlanner::takeMask(const Term *term) {
@@ -206,8 +217,8 @@ const Term *ScorePlanner::takeChoice(const Term *score) {
     isHidden = true;
     return seen;
   }
-  if (isSeenIf && std::isinf(hidden) &&
-      (takeBound(condition) || takeMask(condition)))
+  if (std::isinf(hidden) &&
+      (takeLimits(condition, !isSeenIf) || (isSeenIf && takeMask(condition))))
     return seen;
   return nullptr;
 }

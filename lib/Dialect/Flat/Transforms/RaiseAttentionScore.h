@@ -8,6 +8,7 @@
 #ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONSCORE_H
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONSCORE_H
 
+#include "RaiseAttentionLimits.h"
 #include "RaiseAttentionMatch.h"
 #include "RaiseAttentionWindow.h"
 

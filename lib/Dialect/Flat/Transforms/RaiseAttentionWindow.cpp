@@ -7,8 +7,6 @@
 
 #include "RaiseAttentionWindow.h"
 #include "RaiseAttentionValue.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Dialect/NM/Transforms/WideDims.h"
 
@@ -274,90 +272,4 @@ mlir::flat::raise::readWindow(const Term *term, HidingForm form, double hidden,
   if (right < table->keys - 1)
     window.right = right;
   return window;
-}
-
-//===----------------------------------------------------------------------===//
-// Lengths
-//===----------------------------------------------------------------------===//
-
-static unsigned widthOf(Type type) {
-  return type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
-}
-
-/// `term` before conversions that keep every number.
-static const Term *stripWidening(const Term *term) {
-  while (term->isApply("arith.index_cast") || term->isApply("arith.extsi")) {
-    Type from = term->op->getOperand(0).getType(),
-         to = term->op->getResult(0).getType();
-    if (widthOf(from) > widthOf(to))
-      break;
-    term = term->operands[0];
-  }
-  return term;
-}
-
-/// Positions in no fewer bits than they need.
-static bool isKey(const Term *term, ArrayRef<Axis> keys,
-                  const AxisTable &table) {
-  while (term->isApply("arith.index_cast") || term->isApply("arith.extsi")) {
-    if (widthOf(term->op->getResult(0).getType()) < 32)
-      return false;
-    term = term->operands[0];
-  }
-  return term->kind == Term::Index && !keys.empty() &&
-         ArrayRef<Axis>(table.resolve(term->dims[0])) == keys;
-}
-
-std::optional<KeyBound> mlir::flat::raise::readBound(const Term *condition,
-                                                     const Match &match,
-                                                     const AxisTable &table) {
-  if (!condition->isApply("arith.cmpi"))
-    return std::nullopt;
-  using P = arith::CmpIPredicate;
-  P predicate = cast<arith::CmpIOp>(condition->op).getPredicate();
-  const Term *key = condition->operands[0], *value = condition->operands[1];
-  // key < value, or value > key.
-  if (predicate == P::sgt || predicate == P::sge)
-    std::swap(key, value);
-  else if (predicate != P::slt && predicate != P::sle)
-    return std::nullopt;
-  if (!isKey(key, table.resolve(match.keys), table))
-    return std::nullopt;
-  value = stripWidening(value);
-  if (!value->value)
-    return std::nullopt;
-  Type type = getElementTypeOrSelf(value->value.getType());
-  bool isOne = value->kind == Term::Scalar;
-  if (value->kind == Term::Leaf)
-    isOne = cast<RankedTensorType>(value->value.getType()).hasStaticShape() &&
-            llvm::all_of(value->dims, [&](const Axes &axes) {
-              return table.resolve(axes).empty();
-            });
-  if (!isOne || (!type.isIndex() && !type.isSignlessInteger()) ||
-      widthOf(type) > 64 || type.isInteger(1))
-    return std::nullopt;
-  return KeyBound{value, predicate == P::sle || predicate == P::sge};
-}
-
-Value mlir::flat::raise::makeLength(const KeyBound &bound, OpFoldResult keys,
-                                    OpBuilder &builder, Location loc) {
-  Value value = bound.value->value;
-  if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    value = tensor::ExtractOp::create(builder, loc, value,
-                                      SmallVector<Value>(type.getRank(), zero));
-  }
-  if (!value.getType().isIndex())
-    value =
-        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
-  Value limit = getValueOrCreateConstantIndexOp(builder, loc, keys);
-  // Limited first: the largest number has no successor.
-  value = arith::MinSIOp::create(builder, loc, value, limit);
-  if (bound.isInclusive) {
-    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-    value = arith::AddIOp::create(builder, loc, value, one);
-    value = arith::MinSIOp::create(builder, loc, value, limit);
-  }
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  return arith::MaxSIOp::create(builder, loc, value, zero);
 }

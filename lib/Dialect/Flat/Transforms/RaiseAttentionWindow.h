@@ -8,8 +8,7 @@
 // Exporters store causal masks: as truth values, bytes or floats, whole or as a
 // slice of a longer buffer. A mask of memory is read and added for every key; a
 // window says which keys are not looked at at all. Here a constant is shown to
-// be a window by looking at every element of it, and a comparison of keys with
-// one number to be the length of a cache.
+// be a window by looking at every element of it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,22 +42,6 @@ enum class HidingForm {
 std::optional<KeyWindow> readWindow(const Term *term, HidingForm form,
                                     double hidden, const Match &match,
                                     const AxisTable &table);
-
-/// The keys before `value` (a scalar, or the one element of a tensor), or up to
-/// it.
-struct KeyBound {
-  const Term *value;
-  bool isInclusive;
-};
-
-/// Whether `condition` says that a key lies below a number that is the same for
-/// all rows.
-std::optional<KeyBound> readBound(const Term *condition, const Match &match,
-                                  const AxisTable &table);
-
-/// How many of `keys` keys the bound leaves: an index from 0 to `keys`.
-Value makeLength(const KeyBound &bound, OpFoldResult keys, OpBuilder &builder,
-                 Location loc);
 
 } // namespace mlir::flat::raise
 

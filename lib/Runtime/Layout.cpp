@@ -54,6 +54,12 @@ LayoutSpec LayoutSpec::shared(int64_t rows, int64_t cols, int64_t depth) {
   return spec;
 }
 
+LayoutSpec LayoutSpec::whole(int64_t rows, int64_t cols, int64_t depth) {
+  LayoutSpec spec = panel(rows, cols, depth);
+  spec.format = &wholeFormat();
+  return spec;
+}
+
 LayoutSpec LayoutSpec::paired(int64_t cols, int64_t depth, int64_t window) {
   LayoutSpec spec(pairedFormat());
   spec.cols = cols;

@@ -116,6 +116,7 @@ public:
   DO(panel)                                                                    \
   DO(shared)                                                                   \
   DO(paired)                                                                   \
+  DO(whole)                                                                    \
   DO(lane)                                                                     \
   DO(grouped)                                                                  \
   DO(lanePanel)

@@ -78,7 +78,8 @@ int64_t mlir::nm::countFlops(Block &body) {
 int64_t mlir::nm::countColumnFlops(PackedMatmulOp op, bool isDense) {
   int64_t weights = op.getRows() * op.getDepth();
   SparsityAttr sparsity = op.getSparsity();
-  if (!isDense)
+  // Of a group that is stored whole all elements are multiplied.
+  if (!isDense && !isa<WholeLayoutAttr>(op.getLayout()))
     weights = weights / sparsity.getM() * sparsity.getN();
   int64_t epilogue =
       op.hasEpilogue() ? countFlops(op.getEpilogue().front()) : 0;

@@ -109,3 +109,18 @@ func.func @control(%n: index) -> memref<8xf32> {
   memref.dealloc %view : memref<8xf32>
   return %r : memref<8xf32>
 }
+
+// -----
+
+// A group that is stored whole is multiplied whole: 2 * 128 for each of four columns.
+// CHECK: nm.measures = [{column_flops = 256 : i64, counted = true, dense_column_flops = 256 : i64,
+// CHECK-SAME: pattern = "3:4", weight = 0 : i64, weight_bytes = 512 : i64, weights = 128 : i64}
+// CHECK-LABEL: func.func @whole(
+// CHECK: %[[FLOPS:.*]] = arith.constant 1024 : index
+// CHECK: nm.measure_end 0 work(%[[FLOPS]],
+func.func @whole(%v: memref<128xf32>, %x: memref<4x16xf32>, %c: memref<4x8xf32>) {
+  nm.packed_matmul transpose_x transpose_c weight(%v : memref<128xf32>)
+      of tensor<8x16xf32, #nm.sparsity<3:4, axis = 1>> layout whole<rows = 4, cols = 16, depth = 16>
+      ins(%x : memref<4x16xf32>) outs(%c : memref<4x8xf32>)
+  return
+}

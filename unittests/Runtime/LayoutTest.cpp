@@ -15,8 +15,9 @@ TEST(LayoutSpec, TextRoundTrips) {
   for (LayoutSpec spec :
        {LayoutSpec::dense(), LayoutSpec::canonical(),
         LayoutSpec::panel(3, 32, 192), LayoutSpec::shared(4, 24, 256),
-        LayoutSpec::paired(128, 64, 32), LayoutSpec::lane(8),
-        LayoutSpec::lane(16, 2), LayoutSpec::grouped(16, 64),
+        LayoutSpec::paired(128, 64, 32), LayoutSpec::whole(6, 64, 144),
+        LayoutSpec::lane(8), LayoutSpec::lane(16, 2),
+        LayoutSpec::grouped(16, 64),
         LayoutSpec::lanePanel(LayoutSpec::lane(8, 4),
                               LayoutSpec::panel(3, 32, 8))}) {
     auto parsed = parseLayoutSpec(spec.str());
@@ -60,6 +61,16 @@ TEST(StorageShapes, Panel) {
   EXPECT_EQ(shapes->values.shape, (std::vector<int64_t>{9 * 12}));
   EXPECT_EQ(shapes->metadata.shape, (std::vector<int64_t>{9 * 12}));
   EXPECT_EQ(shapes->metadata.elemBytes, 2);
+}
+
+TEST(StorageShapes, Whole) {
+  // 7 rows pad to 9; K = 18 of 1:6 in blocks of 12: 12 + (6 -> 8) slots.
+  auto shapes = storageShapes(LayoutSpec::whole(3, 4, 12), {7, 18}, 1, 1, 6, 2);
+  expectOk(shapes);
+  EXPECT_EQ(shapes->values.shape, (std::vector<int64_t>{9 * 20}));
+  EXPECT_FALSE(shapes->metadata.present());
+  expectError(storageShapes(LayoutSpec::whole(3, 4, 10), {7, 18}, 1, 1, 6, 2),
+              {"whole<rows = 3", "not a multiple of M = 6"});
 }
 
 TEST(StorageShapes, Preconditions) {

@@ -143,6 +143,9 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1 + int64_t(rng() % 33),
                           m * (1 + int64_t(rng() % 12))),
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
+    specs.push_back(LayoutSpec::whole(1 + int64_t(rng() % 9),
+                                      1 + int64_t(rng() % 33),
+                                      m * (1 + int64_t(rng() % 12))));
     if (n < m)
       specs.push_back(LayoutSpec::paired(1 + int64_t(rng() % 33),
                                          m * (1 + int64_t(rng() % 12)),
@@ -189,6 +192,49 @@ TEST(Pack, LaneWithoutIndicesKeepsPositions) {
       {"group [0, 0]", "holds 4 non-zeros", "at most 3 for 3:4"});
 }
 
+TEST(Pack, WholeBytes) {
+  // 3 rows in groups of 2, K = 18 in blocks of 12 and 6, 2:6: all elements,
+  // and zeros that fill the last quad and the last row group.
+  WeightDesc desc{{3, 18}, 1, 2, 6, DType::I8};
+  std::vector<int8_t> w = {
+      1, 0, 0, 0, 2, 0, 0, 3, 0,  0,  0, 4, 5, 0,  0, 0, 0, 6, //
+      0, 7, 8, 0, 0, 0, 9, 0, 0,  0,  0, 0, 0, 0,  0, 0, 0, 0, //
+      0, 0, 0, 0, 0, 0, 0, 0, 10, 11, 0, 0, 0, 12, 0, 0, 0, 0};
+  auto stored = packed(desc, LayoutSpec::whole(2, 10, 12), w.data());
+  expectOk(stored);
+  EXPECT_EQ(
+      as<int8_t>(stored->values),
+      (std::vector<int8_t>{1, 0,  0, 0, 0, 7, 8, 0, 2,  0,  0, 3, 0, 0, 9, 0, //
+                           0, 0,  0, 4, 0, 0, 0, 0, 0,  0,  0, 0, 0, 0, 0, 0, //
+                           0, 0,  0, 0, 0, 0, 0, 0, 10, 11, 0, 0, 0, 0, 0, 0, //
+                           5, 0,  0, 0, 0, 0, 0, 0, 0,  6,  0, 0, 0, 0, 0, 0, //
+                           0, 12, 0, 0, 0, 0, 0, 0, 0,  0,  0, 0, 0, 0, 0, 0}));
+  EXPECT_TRUE(stored->metadata.empty());
+}
+
+TEST(Pack, WholeHasThePattern) {
+  WeightDesc desc{{2, 8}, 1, 2, 4, DType::F32};
+  std::vector<float> w = {1, 0, 2, 0, 0, 0, 4, 0, 5, 6, 0, 0, 0, 7, 8, 9};
+  LayoutSpec spec = LayoutSpec::whole(2, 4, 8);
+  PackOptions options;
+  options.name = "w";
+  expectError(packed(desc, spec, w.data(), options),
+              {"tensor 'w'", "group [1, 1]", "elements 4 to 7",
+               "holds 3 non-zeros", "at most 2 for 2:4"});
+  options.derive = true;
+  auto stored = packed(desc, spec, w.data(), options);
+  expectOk(stored);
+  w[13] = 0;
+  EXPECT_EQ(as<float>(unpacked(desc, spec, *stored)), w);
+  expectOk(verifyStored(desc, spec, stored->values.data(), nullptr, "w"));
+  // Nor does a stored weight count that has lost it.
+  auto *values = reinterpret_cast<float *>(stored->values.data());
+  values[4 + 8 + 1] = 7;
+  EXPECT_EQ(values[4 + 8 + 2], 8);
+  expectError(verifyStored(desc, spec, stored->values.data(), nullptr, "w"),
+              {"tensor 'w'", "group [1, 1]", "holds 3 non-zeros"});
+}
+
 TEST(Pack, LargeAndParallelEqualsSerial) {
   std::mt19937 rng(9);
   for (int64_t axis : {0, 1}) {
@@ -197,7 +243,8 @@ TEST(Pack, LargeAndParallelEqualsSerial) {
     desc.shape[size_t(1 - axis)] = 771;
     auto dense = randomWeight(desc, rng);
     for (LayoutSpec spec :
-         {LayoutSpec::canonical(), LayoutSpec::panel(3, 32, 192)}) {
+         {LayoutSpec::canonical(), LayoutSpec::panel(3, 32, 192),
+          LayoutSpec::whole(6, 64, 128)}) {
       nm_set_num_threads(1);
       auto serial = packed(desc, spec, dense.data());
       nm_set_num_threads(4);

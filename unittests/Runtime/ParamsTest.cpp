@@ -187,6 +187,28 @@ TEST_F(ParamsLoad, DenseLayoutVerifiesItsPattern) {
   expectError(load({spec("w", LayoutSpec::dense())}, path), {"holds 4"});
 }
 
+TEST_F(ParamsLoad, WholeGroupsHaveTheirPattern) {
+  std::string path = model({full("w"), weight("s")});
+  ParamSpec p = spec("w", LayoutSpec::whole(6, 16, 16));
+  expectError(load({p}, path), {"m.safetensors", "tensor 'w'", "group [0, 0]",
+                                "holds 4", "at most 2 for 2:4", "'derive'"});
+  auto params = load({p}, path, MaskPolicy::Derive);
+  expectOk(params);
+  EXPECT_EQ((**params)[0].maskSource,
+            "derived by magnitude (2:4 along axis 1, ties to the lower index, "
+            "24 groups pruned, 0 of them by ties)");
+  // What derivation keeps, and zeros at the other places.
+  std::vector<float> whole(96), kept(96);
+  WeightDesc desc{{6, 16}, 1, 2, 4, DType::F32};
+  expectOk(unpack(desc, p.layout, (**params)[0].values, nullptr, whole.data()));
+  PackOptions derive;
+  derive.derive = true;
+  expectOk(pack(desc, LayoutSpec::dense(), dense.data(), kept.data(), nullptr,
+                derive));
+  EXPECT_EQ(whole, kept);
+  expectOk(load({spec("s", LayoutSpec::whole(6, 16, 16))}, path));
+}
+
 TEST_F(ParamsLoad, CompressedTensorsBitmask) {
   std::vector<int64_t> shape = {1, 8};
   std::vector<float> values = {1, 2, 3, 4};

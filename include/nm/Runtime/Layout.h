@@ -61,14 +61,14 @@ struct GroupForm {
 /// What the layouts are stands in lib/Runtime/Layouts, a file each.
 struct LayoutSpec {
   const LayoutFormat *format;
-  /// Panel, Shared: rows that are interleaved (R >= 1). Grouped: rows side by
-  /// side in a register (16 or 32).
+  /// Panel, Shared, Whole: rows that are interleaved (R >= 1). Grouped: rows
+  /// side by side in a register (16 or 32).
   int64_t rows = 0;
-  /// Panel, Shared, Paired: columns of the packed activation panel, in elements
-  /// (C >= 1).
+  /// Panel, Shared, Paired, Whole: columns of the packed activation panel, in
+  /// elements (C >= 1).
   int64_t cols = 0;
-  /// Panel, Shared, Paired: elements of the sparse axis in a block (D, a
-  /// multiple of M), with D * C <= 65536, for Paired at most 1024. Grouped:
+  /// Panel, Shared, Paired, Whole: elements of the sparse axis in a block (D,
+  /// a multiple of M), with D * C <= 65536, for Paired at most 1024. Grouped:
   /// elements of a row that share a scale (32, 64 or 128).
   int64_t depth = 0;
   /// Paired: rows that form one chain (even, 2 to 384).
@@ -100,6 +100,9 @@ struct LayoutSpec {
   /// a chain, each beside two that keep many of the same positions, which come
   /// first.
   static LayoutSpec paired(int64_t cols, int64_t depth, int64_t window);
+  /// As panel of a dense weight: all elements of a group, those that are not
+  /// kept as zeros, and no offsets.
+  static LayoutSpec whole(int64_t rows, int64_t cols, int64_t depth);
   /// For matrix-vector kernels on weights of four or eight bits: one stream of
   /// scales, positions and integers.
   static LayoutSpec grouped(int64_t rows, int64_t depth, GroupForm form = {});
@@ -118,6 +121,7 @@ struct LayoutSpec {
   /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
   /// "shared<rows = 4, cols = 24, depth = 256>",
   /// "paired<cols = 128, depth = 64, window = 64>",
+  /// "whole<rows = 6, cols = 64, depth = 144>",
   /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>",
   /// "grouped<rows = 16, depth = 64>",
   /// "grouped<rows = 16, depth = 64, bits = 8, scale = bf16, zeros>" or
@@ -156,10 +160,10 @@ struct PartShape {
 
 struct StorageShapes {
   /// Element type of the weight. Dense and canonical keep the rank of the
-  /// weight, panel is 1-D.
+  /// weight, all others are 1-D.
   PartShape values;
-  /// Absent for dense; u8 for canonical; u16 and 1-D for panel, shared
-  /// and paired.
+  /// Absent for dense and whole; u8 for canonical; u16 and 1-D for panel,
+  /// shared and paired.
   PartShape metadata;
 };
 

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../LayoutFormat.h"
 #include "../Support.h"
+#include "Positions.h"
 #include <algorithm>
 
 namespace nm::rt {
@@ -84,40 +84,6 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
   return result;
 }
 
-/// Rows without indices: all elements of a group are there, at most N of them
-/// not zero. As from a dense weight, the lowest zeros fill under-full groups.
-template <typename U>
-void readPositions(const StoredParts &parts, const LaneGeometry &lane,
-                   const FiberGeometry &geometry, FiberTile<U> &tile) {
-  for (int64_t t = 0; t < tile.numRows; ++t) {
-    int64_t row = tile.firstRow + t;
-    uint8_t *indices = tile.rowIndices(t);
-    U *values = tile.rowValues(t);
-    for (int64_t g = 0; g < geometry.groups; ++g) {
-      U group[64];
-      int64_t zeros = geometry.n;
-      for (int64_t i = 0; i < geometry.m; ++i) {
-        group[i] = loadUnaligned<U>(parts.values + lane.slot(row, g, i).value *
-                                                       int64_t(sizeof(U)));
-        zeros -= group[i] != 0;
-      }
-      if (zeros < 0) {
-        tile.note(GroupFault::Kind::OverFull, geometry, row, g,
-                  geometry.n - zeros);
-        zeros = 0;
-      }
-      int64_t kept = 0;
-      for (int64_t i = 0; i < geometry.m && kept < geometry.n; ++i) {
-        if (group[i] == 0 && zeros-- <= 0)
-          continue;
-        *indices++ = static_cast<uint8_t>(i);
-        *values++ = group[i];
-        ++kept;
-      }
-    }
-  }
-}
-
 class LaneFormat final : public LayoutFormatOf<LaneFormat> {
 public:
   std::string_view name() const override { return "lane"; }
@@ -174,7 +140,13 @@ public:
                        FiberTile<U> &tile) {
     LaneGeometry lane(parts.spec, geometry);
     if (!lane.shape.hasIndices())
-      return readPositions(parts, lane, geometry, tile);
+      return readPositions(
+          geometry, tile, [&](int64_t row, int64_t g, U *group) {
+            for (int64_t i = 0; i < geometry.m; ++i)
+              group[i] =
+                  loadUnaligned<U>(parts.values + lane.slot(row, g, i).value *
+                                                      int64_t(sizeof(U)));
+          });
     const int64_t mask = (int64_t(1) << lane.shape.bits) - 1;
     for (int64_t t = 0; t < tile.numRows; ++t) {
       int64_t row = tile.firstRow + t;

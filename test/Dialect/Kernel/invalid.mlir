@@ -112,14 +112,6 @@ func.func @ahead(%lhs: memref<6x64xf32>, %rhs: memref<64x16xf32>, %acc: vector<6
 
 // -----
 
-func.func @ahead_of_offsets(%lhs: memref<12x6x4xf32>, %rhs: memref<1024xf32>, %o: memref<12x6x4xi16>, %acc: vector<6x2x8xf32>) {
-  // expected-error @+1 {{tile_product_c7: asks for steps ahead of 'memref<12x6x4xf32>', whose rows have offsets of their own}}
-  %0 = kernel.tile_product %lhs, %rhs[%o] into %acc {ahead = 2 : i64} : memref<12x6x4xf32>, memref<1024xf32>[memref<12x6x4xi16>] into vector<6x2x8xf32>
-  return
-}
-
-// -----
-
 func.func @pack_rank(%x: memref<64xf32>, %panel: memref<64x16xf32>) {
   // expected-error @+1 {{'kernel.pack' op operand #0 must be 2D memref of floating-point or signless integer values, but got 'memref<64xf32>'}}
   kernel.pack %x into %panel : memref<64xf32> into memref<64x16xf32>

@@ -67,6 +67,21 @@ func.func @ahead(%lhs: memref<12x6x4xf32>, %rhs: memref<46x16xf32>, %acc: vector
   return %0 : vector<6x2x8xf32>
 }
 
+// A step of two rows is 32 bytes of elements and 16 of offsets, each in one line.
+// CHECK-LABEL: func @ahead_of_offsets
+// CHECK: scf.for %[[I:.*]] = %c0 to %c12
+// CHECK: %[[S:.*]] = arith.addi %[[I]], %c42
+// CHECK: memref.prefetch %arg0[%[[S]], %c0, %c0], read, locality<2>, data
+// CHECK: memref.prefetch %arg2[%[[S]], %c0, %c0], read, locality<2>, data
+// CHECK-NOT: memref.prefetch
+// CHECK-COUNT-8: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: return
+func.func @ahead_of_offsets(%lhs: memref<12x2x4xf32>, %rhs: memref<1024xf32>, %offsets: memref<12x2x4xi16>, %acc: vector<2x1x8xf32>) -> vector<2x1x8xf32> {
+  %0 = kernel.tile_product %lhs, %rhs[%offsets] into %acc {ahead = 42 : i64} : memref<12x2x4xf32>, memref<1024xf32>[memref<12x2x4xi16>] into vector<2x1x8xf32>
+  return %0 : vector<2x1x8xf32>
+}
+
 // Elements and offsets of a row arrive four at a time, its broadcast stays in a register.
 // CHECK-LABEL: func @own
 // CHECK: scf.for

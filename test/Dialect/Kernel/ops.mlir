@@ -21,12 +21,15 @@ func.func @interleaved(%lhs: memref<12x3x4xbf16>, %rhs: memref<46x32xf32>, %acc:
 // CHECK-LABEL: func @ahead
 // CHECK: kernel.tile_product %{{.*}}, %{{.*}} into %{{.*}} {ahead = 64 : i64} : memref<12x6x4xf32>, memref<48x16xf32> into vector<6x2x8xf32>
 // CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} {ahead = 64 : i64} : memref<12x6x4xf32>, memref<768xf32>[memref<12x4xi16>] into vector<6x2x8xf32>
+// CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} {ahead = 64 : i64} : memref<12x6x4xf32>, memref<768xf32>[memref<12x6x4xi16>] into vector<6x2x8xf32>
 func.func @ahead(%lhs: memref<12x6x4xf32>, %rhs: memref<48x16xf32>, %panel: memref<768xf32>, %shared: memref<12x4xi16>,
-                 %acc: vector<6x2x8xf32>) -> vector<6x2x8xf32> {
+                 %own: memref<12x6x4xi16>, %acc: vector<6x2x8xf32>) -> vector<6x2x8xf32> {
   %0 = kernel.tile_product %lhs, %rhs into %acc {ahead = 64 : i64} : memref<12x6x4xf32>, memref<48x16xf32> into vector<6x2x8xf32>
   %1 = kernel.tile_product %lhs, %panel[%shared] into %0 {ahead = 64 : i64}
       : memref<12x6x4xf32>, memref<768xf32>[memref<12x4xi16>] into vector<6x2x8xf32>
-  return %1 : vector<6x2x8xf32>
+  %2 = kernel.tile_product %lhs, %panel[%own] into %1 {ahead = 64 : i64}
+      : memref<12x6x4xf32>, memref<768xf32>[memref<12x6x4xi16>] into vector<6x2x8xf32>
+  return %2 : vector<6x2x8xf32>
 }
 
 // CHECK-LABEL: func @offsets

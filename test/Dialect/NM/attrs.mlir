@@ -22,6 +22,7 @@ func.func @sparsity() attributes {
 // CHECK-SAME: panel = #nm.panel<rows = 3, cols = 32, depth = 192>
 // CHECK-SAME: reach = #nm.panel<rows = 1, cols = 1, depth = 65536>
 // CHECK-SAME: shared = #nm.shared<rows = 4, cols = 24, depth = 256>
+// CHECK-SAME: whole = #nm.whole<rows = 6, cols = 64, depth = 144>
 func.func @layout() attributes {
   canonical = #nm.canonical, dense = #nm.dense,
   grouped = #nm.grouped<rows = 16, depth = 64>,
@@ -31,7 +32,8 @@ func.func @layout() attributes {
   paired = #nm.paired<window = 32, cols = 128, depth = 64>,
   panel = #nm.panel<depth = 192, rows = 3, cols = 32>,
   reach = #nm.panel<rows = 1, cols = 1, depth = 65536>,
-  shared = #nm.shared<rows = 4, cols = 24, depth = 256>
+  shared = #nm.shared<rows = 4, cols = 24, depth = 256>,
+  whole = #nm.whole<depth = 144, rows = 6, cols = 64>
 } { return }
 
 // CHECK-LABEL: func @cpu()

@@ -11,7 +11,7 @@ func.func @tensors(%v: tensor<2304xf32>, %m: tensor<2304xi16>, %x: tensor<9x48xf
 // -----
 
 func.func @layout(%v: memref<96x24xf32>, %m: memref<96x6xi8>, %x: memref<9x48xf32>, %y: memref<9x96xf32>) {
-  // expected-error @below {{has layout #nm.canonical, which only stores, expected one of grouped, lane, lane_panel, shared, panel, paired; choose one with nm-select-layout}}
+  // expected-error @below {{has layout #nm.canonical, which only stores, expected one of grouped, lane, lane_panel, shared, panel, paired, whole; choose one with nm-select-layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<96x24xf32>, memref<96x6xi8>)
       of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout canonical
       ins(%x : memref<9x48xf32>) outs(%y : memref<9x96xf32>)

@@ -133,6 +133,11 @@ func.func @layout_negative() attributes {a = #nm.shared<rows = -1, cols = 32, de
 
 // -----
 
+// expected-error @below {{nm_whole_c1: layout whole<rows = 6, cols = 64, depth = 1028>: depth * cols exceeds 65536, the reach of a 16-bit offset}}
+func.func @layout_whole() attributes {a = #nm.whole<rows = 6, cols = 64, depth = 1028>} { return }
+
+// -----
+
 // expected-error @below {{nm_paired_c1: layout paired<cols = 32, depth = 4, window = 386>: expected an even window from 2 to 384}}
 func.func @layout_window() attributes {a = #nm.paired<cols = 32, depth = 4, window = 386>} { return }
 

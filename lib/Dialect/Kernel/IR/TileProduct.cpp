@@ -101,12 +101,9 @@ LogicalResult TileProductOp::verify() {
   if (getCommon() && (!getOffsets() || sharesOffsets()))
     return emitOpError("tile_product_c6: has steps with common offsets, "
                        "expected offsets of each row's own");
-  if (getAhead() != 0 &&
-      (!isInterleaved() || (getOffsets() && !sharesOffsets())))
+  if (getAhead() != 0 && !isInterleaved())
     return emitOpError("tile_product_c7: asks for steps ahead of ")
-           << lhs
-           << (isInterleaved() ? ", whose rows have offsets of their own"
-                               : ", expected S x rows x L");
+           << lhs << ", expected S x rows x L";
   if (int64_t(getUnroll() * getInterleave()) % getSets() != 0)
     return emitOpError("tile_product_c5: has ")
            << getSets() << " sets of sums, which do not divide the "

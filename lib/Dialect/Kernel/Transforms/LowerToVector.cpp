@@ -129,6 +129,7 @@ private:
   SmallVector<Value> emitOwnOffsets(Value step, int64_t first,
                                     ArrayRef<Value> sums) {
     SmallVector<Value> result(sums), words, fourfolds;
+    prefetchStep(step);
     auto load = [&](int64_t row) {
       fourfolds.push_back(loadFourfold(step, row));
       words.push_back(loadOffsets({step, b.index(row), b.index(0)}));
@@ -169,8 +170,7 @@ private:
       word = loadOffsets({step, b.index(0)});
     else if (op.getOffsets())
       word = loadOffsets({step, b.index(0), b.index(0)});
-    if (op.getAhead() != 0)
-      prefetchStep(b.add(step, op.getAhead()));
+    prefetchStep(step);
     for (int64_t row = 0; readsOnce && row < rows; ++row)
       fourfolds[row] = loadFourfold(step, row);
     Value panelRow = b.mul(step, interleave);
@@ -274,12 +274,24 @@ private:
     return arith::IndexCastUIOp::create(b, b.getIndexType(), narrow);
   }
 
-  /// Asks for the lines of a step of the left operand.
+  /// Asks for what is read of the weight `ahead` steps behind `step`, if that
+  /// is asked for. Offsets that rows share are a line in many steps, and come
+  /// by themselves.
   void prefetchStep(Value step) {
-    unsigned bits = op.getLhs().getType().getElementTypeBitWidth();
+    if (op.getAhead() == 0)
+      return;
+    Value behind = b.add(step, op.getAhead());
+    prefetchLines(op.getLhs(), behind);
+    if (op.getOffsets() && !op.sharesOffsets())
+      prefetchLines(op.getOffsets(), behind);
+  }
+
+  /// The lines of a step of all rows.
+  void prefetchLines(Value steps, Value step) {
+    unsigned bits = cast<MemRefType>(steps.getType()).getElementTypeBitWidth();
     int64_t line = target.getLine() * 8 / bits;
     for (int64_t at = 0; at < rows * interleave; at += line)
-      b.prefetch(op.getLhs(),
+      b.prefetch(steps,
                  {step, b.index(at / interleave), b.index(at % interleave)});
   }
 

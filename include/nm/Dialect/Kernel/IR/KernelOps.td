@@ -45,16 +45,15 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     `unroll` is the number of elements (plain) or of steps of L elements (interleaved) that one
     iteration of the loop takes.
 
-    `ahead`, if it is not 0, asks for `lhs` early: each step for the lines of the step so many behind it, in the second
-    level of cache. They may be past the end of `lhs`.
+    `ahead`, if it is not 0, asks for `lhs` early, and for offsets that are a row's own: each step for the lines of the
+    step so many behind it, in the second level of cache. They may be past the end.
 
     Constraints, beside the types: (1) `lhs` has as many rows as the tile, (2) `rhs`
     has the tile's element type and at least its columns, (3) static sizes of the contraction agree, (4) offsets
     go with an interleaved `lhs` of L = 4 and have its shape, without the rows if they are shared, otherwise
     L may be 2, and the lanes are a multiple of it,
     (5) `sets` divides the elements of an iteration,
-    (6) `common` goes with offsets that are a row's own, (7) `ahead` goes with an interleaved `lhs` and not with
-    such offsets.
+    (6) `common` goes with offsets that are a row's own, (7) `ahead` goes with an interleaved `lhs`.
 
     Example: six rows of weights, four slots at a time, by a panel of 16 columns on AVX2:
 

@@ -105,6 +105,19 @@ def NM_SharedLayout : NM_Layout<"SharedLayout", "shared", ["rows", "cols", "dept
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+def NM_WholeLayout : NM_Layout<"WholeLayout", "whole", ["rows", "cols", "depth"]> {
+  let summary = "panel storage of all elements of a group";
+  let description = [{
+    `#nm.whole<rows = R, cols = C, depth = D>`: as `#nm.panel` of a dense weight, for weights
+    whose pattern gains nothing in a product: all M elements of a group, the pruned ones as
+    zeros, and no metadata. The pattern stays the tensor's: what is packed has it.
+
+    * `nm_whole_c1`: as `nm_panel_c1`.
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$cols, "int64_t":$depth);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
 def NM_PairedLayout : NM_Layout<"PairedLayout", "paired", ["cols", "depth", "window"]> {
   let summary = "panel storage of rows that meet in pairs";
   let description = [{

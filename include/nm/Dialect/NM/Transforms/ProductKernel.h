@@ -74,6 +74,14 @@ struct RowGroup {
   Value common;            ///< steps with common offsets; null: none
 };
 
+/// Into how many sets the micro-kernel splits the sums of a tile, over the
+/// `slots` that lie side by side: narrow tiles have as many chains as hide the
+/// latency of a fused multiply-add, and half as many again for its loads. Where
+/// rows share the panel's vectors (`sharesLoads`), the weights of all of them
+/// may be in registers at once.
+int64_t setsOfSums(CPUAttr target, int64_t rows, int64_t vectors, int64_t slots,
+                   bool sharesLoads);
+
 /// `sums`, or zeros where there are none, and the products of one row group
 /// with one contraction block: W X, [row][vector]. `values` and `offsets` are
 /// the weight's storage, `panel` a 1-D view that starts at the block's first

@@ -77,7 +77,7 @@ public:
     offer.layout = PairedLayoutAttr::get(query.context(), blocks.cols,
                                          blocks.depth, chooseWindow(query));
     // A value is broadcast; two offsets are one load.
-    offer.cost = panelCost(query, tile, 1 + 1.0 / 2, 1 / loads);
+    offer.cost = panelCost(query, tile, {density, 1 + 1.0 / 2, 1 / loads});
     offer.reason = "rows in pairs; " + describePanel(query, blocks);
     return offer;
   }

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "PanelProduct.h"
-#include "nm/Machine/RegisterTile.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -14,19 +13,15 @@ using namespace mlir::nm;
 /// The tile for a weight of which the fraction `density` is stored: at the
 /// least cost of each fused multiply-add, counted in those,
 ///   1 + values / vectors + end / (depth * density).
-/// Four values and their offsets take two loads. Every block adds its sums to
-/// those before it: two memory operations and the end of a chain, which the
-/// sums of the tile's other rows hide in part; measured as 4 (Zen 3). `depth`
-/// rows of a panel fill half of L1: through the
-/// other half pass weights, offsets and sums, and with three quarters for the
-/// panel products took 5 to 10 % longer (Zen 3). Four registers hold weights
-/// and addends; three rows keep offsets of one coming while another multiplies,
-/// and more than four gain nothing.
+/// Four values and their offsets take two loads. `depth` rows of a panel fill
+/// half of L1: through the other half pass weights, offsets and sums, and with
+/// three quarters for the panel products took 5 to 10 % longer (Zen 3). Four
+/// registers hold weights and addends; three rows keep offsets of one coming
+/// while another multiplies, and more than four gain nothing.
 static PanelTile chooseSparseTile(CPUAttr target, double density) {
   constexpr int64_t kMostRows = 4, kLeastRows = 3, kOperands = 4;
   double values = target.getLoadCost() * 2 / 4;
-  double end =
-      target.getLoadCost() * 2 + double(target.getChains()) / double(kMostRows);
+  double end = blockEndCost(target, kMostRows);
   PanelTile best{0, 0, 0};
   double bestCost = 0;
   for (int64_t vectors : {2, 4, 8}) {
@@ -43,13 +38,6 @@ static PanelTile chooseSparseTile(CPUAttr target, double density) {
   return best;
 }
 
-/// The tile for a dense weight. `depth` rows of a panel fill three quarters of
-/// L1: fewer loads pass beside them than for a sparse weight.
-static PanelTile chooseDenseTile(CPUAttr target) {
-  auto [rows, vectors] = ::nm::machine::productTile(target.getRegisters());
-  return makePanelTile(target, rows, vectors, 3.0 / 4);
-}
-
 namespace {
 
 class PanelLayout final : public PanelProducts<PanelLayout, PanelLayoutAttr> {
@@ -58,17 +46,16 @@ public:
 
   LayoutOffer offer(const ProductQuery &query) const override {
     SparsityAttr sparsity = query.sparsity;
+    bool isDense = sparsity.isDense();
     double density = double(sparsity.getN()) / double(sparsity.getM());
-    PanelTile tile = sparsity.isDense()
-                         ? chooseDenseTile(query.target)
-                         : chooseSparseTile(query.target, density);
+    PanelTile tile = isDense ? chooseDenseTile(query.target)
+                             : chooseSparseTile(query.target, density);
     PanelBlocks blocks = choosePanelBlocks(query, tile);
-    // A value is broadcast; four offsets are one load.
-    double loads = sparsity.isDense() ? 1 : 1 + 1.0 / 4;
     return {PanelLayoutAttr::get(query.context(), blocks.rows, blocks.cols,
                                  blocks.depth),
-            panelCost(query, tile, loads,
-                      sparsity.isDense() ? double(tile.rows) : 1),
+            isDense ? densePanelCost(query, tile)
+                    // A value is broadcast; four offsets are one load.
+                    : panelCost(query, tile, {density, 1 + 1.0 / 4, 1}),
             describePanel(query, blocks)};
   }
 

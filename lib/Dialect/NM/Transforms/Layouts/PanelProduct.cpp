@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Machine/RegisterTile.h"
 #include <cmath>
 #include <numeric>
 
@@ -78,6 +79,8 @@ public:
     shape.cols = product.blocks.cols;
     shape.depth = product.blocks.depth;
     shape.sharesOffsets = product.sharesOffsets;
+    if (product.isWhole)
+      shape.n = shape.m;
     if (options.rowBlock == 0)
       shape.rowBlock = chooseTaskRows(product, shape, options);
     return shape;
@@ -433,6 +436,11 @@ PanelTile mlir::nm::makePanelTile(CPUAttr target, int64_t rows, int64_t vectors,
   return {std::max<int64_t>(rows, 1), vectors, std::max<int64_t>(depth, 1)};
 }
 
+PanelTile mlir::nm::chooseDenseTile(CPUAttr target) {
+  auto [rows, vectors] = ::nm::machine::productTile(target.getRegisters());
+  return makePanelTile(target, rows, vectors, 3.0 / 4);
+}
+
 PanelBlocks mlir::nm::choosePanelBlocks(const ProductQuery &query,
                                         const PanelTile &tile) {
   const LayoutOptions &options = query.options;
@@ -450,20 +458,48 @@ PanelBlocks mlir::nm::choosePanelBlocks(const ProductQuery &query,
   return {rows, cols, block};
 }
 
+double mlir::nm::blockEndCost(CPUAttr target, int64_t rows) {
+  return target.getLoadCost() * 2 + double(target.getChains()) / double(rows);
+}
+
+/// Multiply-adds that could start in the time of one of the kernel's: sums that
+/// are fewer than the chains that hide its latency wait for themselves.
+static double chainCost(CPUAttr target, const PanelTile &tile, double vectors,
+                        const PanelWork &work) {
+  auto side = static_cast<int64_t>(std::min(vectors, double(tile.vectors)));
+  int64_t sums = tile.rows * side *
+                 setsOfSums(target, tile.rows, side, kStepSlots,
+                            /*sharesLoads=*/work.sharing == double(tile.rows));
+  return std::max(1.0, double(target.getChains()) / double(sums));
+}
+
 double mlir::nm::panelCost(const ProductQuery &query, const PanelTile &tile,
-                           double loads, double sharing) {
-  double density =
-      double(query.sparsity.getN()) / double(query.sparsity.getM());
+                           const PanelWork &work) {
+  CPUAttr target = query.target;
+  int64_t length = query.weight.getDimSize(query.sparsity.getAxis());
+  // Sums of the first block are stored as they are.
+  int64_t meetings = (length - 1) / choosePanelBlocks(query, tile).depth;
+  double ends =
+      blockEndCost(target, tile.rows) * double(meetings) / double(length);
+  double exposed = double(target.getExposed()) / 100;
   double cost = 0;
   for (int64_t columns : query.counts) {
     double vectors =
-        std::ceil(double(columns) / double(query.target.getLanes()));
+        std::max(1.0, std::ceil(double(columns) / double(target.getLanes())));
     double tiles = std::ceil(vectors / double(tile.vectors));
-    double perElement =
-        (vectors / sharing + tiles * loads) * query.target.getLoadCost();
-    cost += density * std::max(vectors, perElement);
+    double fmas = vectors * chainCost(target, tile, vectors, work);
+    double loads =
+        (vectors / work.sharing + tiles * work.loads) * target.getLoadCost();
+    // Of the shorter of the two the other hides all but a part.
+    double both = std::max(fmas, loads) + exposed * std::min(fmas, loads);
+    cost += work.stored * both + vectors * ends;
   }
   return cost;
+}
+
+double mlir::nm::densePanelCost(const ProductQuery &query,
+                                const PanelTile &tile) {
+  return panelCost(query, tile, {1, 1, double(tile.rows)});
 }
 
 std::string mlir::nm::describePanel(const ProductQuery &query,

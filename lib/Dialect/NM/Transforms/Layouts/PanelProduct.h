@@ -22,6 +22,11 @@ struct PanelTile {
 PanelTile makePanelTile(CPUAttr target, int64_t rows, int64_t vectors,
                         double part);
 
+/// The tile for a weight of which all elements are stored. `depth` rows of a
+/// panel fill three quarters of L1: fewer loads pass beside them than for a
+/// sparse weight.
+PanelTile chooseDenseTile(CPUAttr target);
+
 /// A tile with what the options say, in elements; blocks end at group
 /// boundaries.
 struct PanelBlocks {
@@ -29,11 +34,26 @@ struct PanelBlocks {
 };
 PanelBlocks choosePanelBlocks(const ProductQuery &query, const PanelTile &tile);
 
-/// Cost of an element of the dense weight by a kernel that takes `loads` loads
-/// for each stored element and register tile, and loads activations once for
-/// `sharing` rows.
-double panelCost(const ProductQuery &query, const PanelTile &tile, double loads,
-                 double sharing);
+/// What the end of a block costs in a vector of sums. They are added to those
+/// before them: two memory operations and the end of a chain, which the sums of
+/// the tile's other rows hide in part; measured as 4 with four rows (Zen 3).
+double blockEndCost(CPUAttr target, int64_t rows);
+
+/// What a kernel by panels does for an element of the dense weight.
+struct PanelWork {
+  /// The part of the elements that it multiplies.
+  double stored;
+  /// Loads of values and offsets for each of those and each register tile.
+  double loads;
+  /// Rows for which it loads activations once.
+  double sharing;
+};
+
+/// Cost of an element of the dense weight, see LayoutOffer.
+double panelCost(const ProductQuery &query, const PanelTile &tile,
+                 const PanelWork &work);
+/// The same by a kernel that multiplies all elements and has no offsets.
+double densePanelCost(const ProductQuery &query, const PanelTile &tile);
 
 /// "16 registers of 256 bits, 128 x 32 panel in 32768 bytes of L1".
 std::string describePanel(const ProductQuery &query, const PanelBlocks &blocks);
@@ -53,6 +73,8 @@ struct PanelProduct {
   Value values, offsets;
   /// Rows that are paired with one another, 0 where rows stand in order.
   int64_t window = 0;
+  /// Whether all elements of a group are stored, whatever the pattern.
+  bool isWhole = false;
 };
 
 /// The product of `op` by a layout whose storage is that of panels alone.

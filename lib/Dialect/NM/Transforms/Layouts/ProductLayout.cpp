@@ -16,7 +16,8 @@ using namespace mlir::nm;
 ArrayRef<const ProductLayout *> mlir::nm::productLayouts() {
   static const ProductLayout *const layouts[] = {
       &groupedProducts(), &laneProducts(),  &lanePanelProducts(),
-      &sharedProducts(),  &panelProducts(), &pairedProducts()};
+      &sharedProducts(),  &panelProducts(), &pairedProducts(),
+      &wholeProducts()};
   return layouts;
 }
 

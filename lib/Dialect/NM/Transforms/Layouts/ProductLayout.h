@@ -153,6 +153,7 @@ std::string describeRegisters(CPUAttr target);
 const ProductLayout &panelProducts();
 const ProductLayout &sharedProducts();
 const ProductLayout &pairedProducts();
+const ProductLayout &wholeProducts();
 const ProductLayout &laneProducts();
 const ProductLayout &lanePanelProducts();
 const ProductLayout &groupedProducts();

@@ -42,10 +42,12 @@ public:
                                  std::to_string(rows) + " share their mask");
     // A value is broadcast; the rows share one load of four offsets.
     double loads = 1 + 1.0 / double(4 * rows);
+    double density =
+        double(query.sparsity.getN()) / double(query.sparsity.getM());
     LayoutOffer offer;
     offer.layout = SharedLayoutAttr::get(query.context(), blocks.rows,
                                          blocks.cols, blocks.depth);
-    offer.cost = panelCost(query, tile, loads, double(rows));
+    offer.cost = panelCost(query, tile, {density, loads, double(rows)});
     offer.reason = "every " + std::to_string(rows) +
                    " rows share their mask; " + describePanel(query, blocks);
     return offer;

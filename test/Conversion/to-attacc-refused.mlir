@@ -153,3 +153,22 @@ func.func @transfers(%x: tensor<8827x97xf32>, %y: tensor<9409x91xf32>) -> tensor
   %z = linalg.add ins(%r, %y : tensor<9409x91xf32>, tensor<9409x91xf32>) outs(%e : tensor<9409x91xf32>) -> tensor<9409x91xf32>
   return %z : tensor<9409x91xf32>
 }
+
+// -----
+
+// A program runs all of its instructions: what branches compute would need a condition, which no argument is.
+// expected-error @below {{has elements of type 'i1', expected f32, f16 or bf16}}
+func.func @branches(%yes: tensor<1xi1>, %x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %c0 = arith.constant 0 : index
+  %c = tensor.extract %yes[%c0] : tensor<1xi1>
+  %r = scf.if %c -> tensor<64x64xf32> {
+    %e = tensor.empty() : tensor<64x64xf32>
+    %s = linalg.exp ins(%x : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+    scf.yield %s : tensor<64x64xf32>
+  } else {
+    %e = tensor.empty() : tensor<64x64xf32>
+    %s = linalg.tanh ins(%x : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+    scf.yield %s : tensor<64x64xf32>
+  }
+  return %r : tensor<64x64xf32>
+}

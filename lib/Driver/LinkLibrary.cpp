@@ -39,11 +39,12 @@ static llvm::Expected<std::string> findLinker(StringRef wanted) {
                        path.getError().message());
     return *path;
   }
-  for (StringRef name : {"clang-22", "cc", "gcc", "clang"})
+  // What starts in a third of the time that clang takes comes first.
+  for (StringRef name : {"cc", "gcc", "clang-22", "clang"})
     if (auto path = llvm::sys::findProgramByName(name))
       return *path;
   return makeError("--emit=so needs a C compiler to link with, and none of "
-                   "clang-22, cc, gcc and clang is in PATH; install one, name "
+                   "cc, gcc, clang-22 and clang is in PATH; install one, name "
                    "one with --cc, or use --emit=obj and link yourself");
 }
 

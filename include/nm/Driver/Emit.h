@@ -16,7 +16,7 @@
 namespace mlir::nm::driver {
 
 /// Links an object into the shared library options.outputFile, with libomp and
-/// libm, by the C compiler options.linker, or the first of clang-22, cc, gcc
+/// libm, by the C compiler options.linker, or the first of cc, gcc, clang-22
 /// and clang.
 llvm::Error linkSharedLibrary(StringRef object, const CodeOptions &options);
 

@@ -69,32 +69,34 @@ public:
   Job(const TranslateOptions &options, TimingScope &timing)
       : options(options), timing(timing) {}
 
-  LogicalResult run(std::unique_ptr<llvm::MemoryBuffer> part,
+  /// `isWhole`: the part is all of its file, and as large as that.
+  LogicalResult run(std::unique_ptr<llvm::MemoryBuffer> part, bool isWhole,
                     raw_ostream &os) const {
+    std::string name = part->getBufferIdentifier().str(), result;
     // Parsers ask for a zero at the end, which a part of a buffer has not.
-    std::string content = part->getBuffer().str();
-    std::string name = part->getBufferIdentifier().str();
+    if (!isWhole)
+      part = llvm::MemoryBuffer::getMemBufferCopy(part->getBuffer(), name);
     for (const Translation *translation : options.translations) {
-      std::string result;
+      if (!part)
+        part = llvm::MemoryBuffer::getMemBufferCopy(result, name);
+      result.clear();
       llvm::raw_string_ostream stream(result);
-      if (failed(translate(*translation, content, name, stream)))
+      if (failed(translate(*translation, std::move(part), stream)))
         return failure();
-      content = std::move(result);
     }
-    os << content;
+    os << result;
     return success();
   }
 
 private:
-  LogicalResult translate(const Translation &translation, StringRef content,
-                          StringRef name, raw_ostream &os) const {
+  LogicalResult translate(const Translation &translation,
+                          std::unique_ptr<llvm::MemoryBuffer> content,
+                          raw_ostream &os) const {
     TimingScope scope = timing.nest(translation.getDescription());
     MLIRContext context;
     context.allowUnregisteredDialects(options.allowUnregistered);
     auto sources = std::make_shared<llvm::SourceMgr>();
-    sources->AddNewSourceBuffer(
-        withPrintableName(llvm::MemoryBuffer::getMemBufferCopy(content, name)),
-        SMLoc());
+    sources->AddNewSourceBuffer(withPrintableName(std::move(content)), SMLoc());
     if (options.verify.getNumOccurrences()) {
       // Failing may be what is expected.
       context.printOpOnDiagnostic(false);
@@ -144,7 +146,7 @@ static int translate(const TranslateOptions &options) {
             return mlir::succeeded(splitAndProcessBuffer(
                 std::move(input),
                 [&](std::unique_ptr<llvm::MemoryBuffer> part, raw_ostream &os) {
-                  return job.run(std::move(part), os);
+                  return job.run(std::move(part), marker.empty(), os);
                 },
                 os, marker, options.outputMarker));
           },

@@ -128,7 +128,7 @@ static void addOutput(CommandLine &line, CodeOptions &options) {
             "stands before the names of functions in symbols and header, so "
             "that models link into one program");
   line.text("cc", options.linker, "program",
-            "C compiler that links libraries (default: clang-22, cc, gcc or "
+            "C compiler that links libraries (default: cc, gcc, clang-22 or "
             "clang)");
 }
 

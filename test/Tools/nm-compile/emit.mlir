@@ -39,7 +39,7 @@
 // BAD-CC: error: '{{.*}}false' could not link '{{.*}}g.so'
 // RUN: env PATH=%t %nm_obj_root/bin/nm-compile %s --emit=so -o %t/g.so 2>%t/error || true
 // RUN: FileCheck %s --check-prefix=NO-PATH --input-file %t/error
-// NO-PATH: error: --emit=so needs a C compiler to link with, and none of clang-22, cc, gcc and clang is in PATH
+// NO-PATH: error: --emit=so needs a C compiler to link with, and none of cc, gcc, clang-22 and clang is in PATH
 // RUN: not nm-compile %s --emit=so -o %t/no/such/g.so 2>&1 | FileCheck %s --check-prefix=NO-FOLDER
 // NO-FOLDER: error: cannot write '{{.*}}g.so': no such folder '{{.*}}such'; make it first
 // RUN: not nm-compile %s --emit=llvm -o %t/no/such/g.ll 2>&1 | FileCheck %s --check-prefix=NO-FOLDER-LL

@@ -15,6 +15,7 @@ import sys
 import numpy
 
 from loopgraphs import Body, Drawer, evaluate
+from oneop import difference
 from onnxfile import graph, model, node, value
 
 F = numpy.float32
@@ -63,11 +64,8 @@ def run(name, case):
             if done.returncode:
                 return f"{name}, {yes}: {done.stderr[-500:]}"
             for i, x in enumerate(wanted):
-                have = numpy.load(f"{name}_out{i}.npy")
-                if have.shape != x.shape or have.dtype != x.dtype:
-                    return f"{name}, {yes}: result {i}: {have.dtype}{have.shape}, expected {x.dtype}{x.shape}"
-                if not numpy.allclose(have, x, rtol=1e-4, atol=1e-5, equal_nan=True):
-                    return f"{name}, {yes}: result {i}: off by {numpy.abs(have.astype(float) - x).max()}"
+                if wrong := difference(numpy.load(f"{name}_out{i}.npy"), x):
+                    return f"{name}, {yes}: result {i}: {wrong}"
     return None
 
 

@@ -16,6 +16,15 @@ import numpy
 from onnxfile import graph, model, node, tensor, value
 
 
+def difference(have, wanted):
+    """In what a result is wrong, or None."""
+    if have.shape != wanted.shape or have.dtype != wanted.dtype:
+        return f"{have.dtype}{have.shape}, expected {wanted.dtype}{wanted.shape}"
+    if not numpy.allclose(have, wanted, rtol=1e-4, atol=1e-5, equal_nan=True):
+        return f"off by {numpy.abs(have.astype(float) - wanted).max()}"
+    return None
+
+
 def run(name, made, domain):
     op, inputs, attributes, outputs = made[:4]
     opset, constant = made[4:] + (17, ())[len(made) - 4:]
@@ -42,11 +51,8 @@ def run(name, made, domain):
     if done.returncode:
         return f"{name}: {done.stderr[-500:]}"
     for n, x in wanted:
-        have = numpy.load(f"{name}_{n}.npy")
-        if have.shape != x.shape or have.dtype != x.dtype:
-            return f"{name}: {n}: {have.dtype}{have.shape}, expected {x.dtype}{x.shape}"
-        if not numpy.allclose(have, x, rtol=1e-4, atol=1e-5, equal_nan=True):
-            return f"{name}: {n}: off by {numpy.abs(have.astype(float) - x).max()}"
+        if wrong := difference(numpy.load(f"{name}_{n}.npy"), x):
+            return f"{name}: {n}: {wrong}"
     return None
 
 

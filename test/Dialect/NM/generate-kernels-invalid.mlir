@@ -20,6 +20,16 @@ func.func @layout(%v: memref<96x24xf32>, %m: memref<96x6xi8>, %x: memref<9x48xf3
 
 // -----
 
+func.func @empty_lane(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<0x64xf32>, %y: memref<0x96xf32>) {
+  // expected-error @below {{has no columns, which layout #nm.lane<lanes = 8> does not take; use a panel layout}}
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)
+      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout lane<lanes = 8>
+      ins(%x : memref<0x64xf32>) outs(%y : memref<0x96xf32>)
+  return
+}
+
+// -----
+
 func.func @dynamic_lane(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<?x64xf32>, %y: memref<?x96xf32>) {
   // expected-error @below {{has a dynamic number of columns, which layout #nm.lane<lanes = 8> does not take; use a panel layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)

@@ -211,3 +211,16 @@ func.func @wide_groups(%x: tensor<1x64xf32>, %x4: tensor<4x64xf32>, %e: tensor<1
       outs(%e4 : tensor<4x96xf32>) -> tensor<4x96xf32>
   return %y, %z : tensor<1x96xf32>, tensor<4x96xf32>
 }
+
+// -----
+
+// Nothing to multiply: panels, which take any number of columns.
+// CHECK-LABEL: func @none
+// CHECK: nm.packed_param "w" {{.*}} layout panel<
+func.func @none(%x: tensor<0x64xf32>) -> tensor<0x96xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<1:4, axis = 1>>
+  %e = tensor.empty() : tensor<0x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<0x64xf32>, tensor<96x64xf32, #nm.sparsity<1:4, axis = 1>>)
+      outs(%e : tensor<0x96xf32>) -> tensor<0x96xf32>
+  return %y : tensor<0x96xf32>
+}

@@ -166,6 +166,9 @@ public:
     auto layout = cast<LaneLayoutAttr>(op.getLayout());
     if (failed(checkLanes(op, layout.getLanes(), layout.getInterleave())))
       return failure();
+    if (columnsOf(op) == 0)
+      return op.emitOpError("has no columns, which layout ")
+             << op.getLayout() << " does not take; use a panel layout";
     return checkStaticColumns(op);
   }
 

@@ -484,8 +484,9 @@ double mlir::nm::panelCost(const ProductQuery &query, const PanelTile &tile,
   double exposed = double(target.getExposed()) / 100;
   double cost = 0;
   for (int64_t columns : query.counts) {
-    double vectors =
-        std::max(1.0, std::ceil(double(columns) / double(target.getLanes())));
+    if (columns == 0)
+      continue;
+    double vectors = std::ceil(double(columns) / double(target.getLanes()));
     double tiles = std::ceil(vectors / double(tile.vectors));
     double fmas = vectors * chainCost(target, tile, vectors, work);
     double loads =

@@ -433,6 +433,11 @@ Fact mlir::analysis::evaluateCondition(Operation &op, ArrayRef<Fact> operands,
   const Fact &a = operands[0], &b = operands[1];
   if (a.truth && b.truth)
     return combineTruths(op, a, b);
+  // The bounds of one help even if the other is not understood.
+  bool isKnown = a.truth.has_value() != b.truth.has_value();
+  if (isKnown && op.getResult(0).getType().isInteger(1) &&
+      isa<arith::AndIOp, arith::OrIOp>(op))
+    return combineTruths(op, a.truth ? a : b, Truth::unknown());
   if (a.number && b.number)
     return combineNumbers(op, *a.number, *b.number, atoms);
   if ((a.truth && b.number) || (a.number && b.truth))
